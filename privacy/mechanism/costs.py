@@ -113,7 +113,13 @@ class Costs:
             return None
         cap = policy.monthly_cap
         cost = inflate(cap * most, self.least_scale, policy.accounting)
-        kept = epsilon_at(cost, float(promise.delta), cap * float(policy.gate_delta), policy.accounting)
+        gates = cap * policy.gate_delta
+        if promise.delta <= gates:
+            raise PolicyError(
+                f"account_month.delta: is {float(promise.delta):g}, but the gates of {cap} engagements cost "
+                f"{float(gates):g} of it; a larger delta, or a smaller monthly_cap or mechanism.gate_delta"
+            )
+        kept = epsilon_at(cost, float(promise.delta), float(gates), policy.accounting)
         if not kept <= promise.epsilon:
             raise PolicyError(
                 f"account_month.epsilon: is {float(promise.epsilon):g}, but {cap} engagements cost "

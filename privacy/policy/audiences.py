@@ -108,7 +108,10 @@ class Audiences:
         names = {dimension.name for dimension in domain.dimensions}
         for joint in self.joint_dimensions:
             if joint.name in names:
-                raise PolicyError(f"audiences.joint_dimensions.{joint.name}: is another dimension's name")
+                raise PolicyError(
+                    f"audiences.joint_dimensions.{joint.name}: is the name of a declared dimension; another "
+                    f"name than {', '.join(sorted(names))}"
+                )
             names.add(joint.name)
         for period in self.periods:
             if unknown := sorted(set(period.breakdowns) - names):

@@ -3,10 +3,11 @@
 import codecs
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -22,6 +23,7 @@ from privacy.policy.integrity import Integrity
 from privacy.policy.policy import AccountMonth, IntakePolicy, Policy, SandboxTerms
 from privacy.policy.retention import Retention
 from privacy.policy.schedule import Phase, Schedule
+from privacy.policy.shape import describe_shape_error
 
 MAX_EXPONENT = 100
 MAX_POLICY_BYTES = 4 * 1024 * 1024
@@ -160,14 +162,21 @@ def parse_policy(raw: bytes) -> Policy:
     """
     try:
         tables = tomllib.loads(_decode(raw), parse_float=Decimal)
-        file = msgspec.convert(tables, _PolicyFile)
-    except (ValueError, ArithmeticError) as error:  # of TOML, of msgspec, of a number with too many digits
+        file = _convert(tables)
+    except (ValueError, ArithmeticError) as error:  # of TOML, of a number with too many digits
         raise PolicyError(f"policy file: {str(error) or 'has a number that cannot be read'}") from error
     except RecursionError:
         raise PolicyError("policy file: is nested too deeply; tables as in the packaged one") from None
     if file.version.endswith(POLICY_SUFFIX):
         raise PolicyError(f"version: is {file.version!r}; {POLICY_SUFFIX} is reserved for the sandbox")
     return _build_policy(file, hashlib.sha256(raw).hexdigest())
+
+
+def _convert(tables: Mapping[str, Any]) -> _PolicyFile:
+    try:
+        return msgspec.convert(tables, _PolicyFile)
+    except msgspec.ValidationError as error:
+        raise describe_shape_error(error, tables) from error
 
 
 def parse_policies(raw: bytes) -> list[Policy]:

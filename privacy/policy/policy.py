@@ -192,9 +192,14 @@ class Policy:
         needed = declared - (self.audiences.dimension_names if self.audiences else set())
         shared = set(next(iter(self.budgets.values())).breakdowns)
         if not needed <= shared <= declared or set(budget.breakdowns) != shared:
+            lacking = sorted((needed | shared) - set(budget.breakdowns))
+            odd = sorted(set(budget.breakdowns) - (shared & declared))
+            faults = [
+                f"{verb} {', '.join(names)}" for verb, names in (("lack", lacking), ("have", odd)) if names
+            ]
             raise PolicyError(
-                f"{where}.breakdowns: are for {sorted(budget.breakdowns)}; one for each declared dimension, "
-                f"{sorted(declared)}, of which all kinds may leave out those of audiences"
+                f"{where}.breakdowns: {' and '.join(faults)}; one for each declared dimension, of which all "
+                "kinds alike may leave out those of audiences"
             )
         if (budget.removals is None) != (self.calibration is CalibrationMethod.JOINT):
             raise PolicyError(

@@ -1,6 +1,7 @@
 """`likewise policy` on right and wrong files."""
 
 import json
+import re
 from contextlib import closing
 from pathlib import Path
 
@@ -52,8 +53,8 @@ def test_the_policies_of_the_repository_keep_all_rules(file: Path) -> None:
     ("before", "after", "field", "value", "rule"),
     [
         ("k = 3", "k = 1", "anonymity.k", "1", "a whole number from 2"),
-        ("k = 3", 'k = "3"', "k", "str", "int"),
-        ("k = 3", "k = 3\nl = 4", "anonymity", "`l`", "unknown field"),
+        ("k = 3", 'k = "3"', "anonymity.k", "'3'", "a whole number"),
+        ("k = 3", "k = 3\nl = 4", "anonymity.l", "is no field", "of a policy"),
         ("flip_cap = 4", "flip_cap = 3", "contribution.flip_cap", "3", "even"),
         ("gate_delta = 1e-6", "gate_delta = nan", "mechanism.gate_delta", "NaN", "a finite number"),
         ("gate_delta = 1e-6", "gate_delta = 0.5", "mechanism.gate_delta", "0.5", "at most 1e-6"),
@@ -94,6 +95,20 @@ def test_a_wrong_value_is_named_with_field_and_rule(
             assert word in said.err
     assert run(["policy", "check", str(file), "--json"]) == ExitCode.POLICY_ERROR
     assert json.loads(capsys.readouterr().out)["ok"] is False
+
+
+def test_a_cap_that_never_applies_is_remarked_on(tmp_path: Path) -> None:
+    """It is allowed, so the check succeeds."""
+    file = tmp_path / "policy.toml"
+    remark = "contribution.daily_cap: is 9, which no day reaches: contribution.monthly_cap is 5."
+    for caps, remarks in (
+        ("daily_cap = 9\nmonthly_cap = 5", [remark]),
+        ("daily_cap = 5\nmonthly_cap = 5", []),
+    ):
+        file.write_text(re.sub("daily_cap = .*", caps, SMALL_POLICY))
+        assert answer_of(likewise("policy", "check", file, "--json"))["remarks"] == remarks
+        shown = likewise("policy", "check", file)
+        assert (shown.returncode, shown.stderr.splitlines()) == (ExitCode.OK, remarks)
 
 
 def test_a_wrong_policy_ends_the_process_with_code_three(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """`likewise policy`: shows and checks a policy; retires versions that no target is bound to."""
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 import click
 from redis import Redis
@@ -70,7 +72,7 @@ def show_policy(file: Path, as_json: bool) -> None:
 def check(context: click.Context, file: Path, as_json: bool) -> None:
     """Check a policy without showing it.
 
-    An error names the field, the value and the rule.
+    An error names the field, the value and the rule. What is allowed and has no effect is remarked on.
     """
     try:
         document = _guarantee(file)
@@ -79,10 +81,13 @@ def check(context: click.Context, file: Path, as_json: bool) -> None:
             raise
         show_json({"ok": False, "file": str(file), "error": str(error)})
         context.exit(ExitCode.POLICY_ERROR)
+    remarks = _list_remarks(document["contribution"])
     if as_json:
-        show_json({"ok": True, "file": str(file), "version": document["version"]})
-    else:
-        show(f"{file}: version {document['version']} is valid.")
+        show_json({"ok": True, "file": str(file), "version": document["version"], "remarks": remarks})
+        return
+    show(f"{file}: version {document['version']} is valid.")
+    for remark in remarks:
+        echo(remark)
 
 
 @command.command(
@@ -126,6 +131,14 @@ def retire(*, version: str, note: str, data_folder: Path, as_json: bool) -> None
     echo(f"The policy {version} is retired.")
     if limits is None:
         echo("Another version breaks a rule, so the limits in force stay as they are: retire it, too.")
+
+
+def _list_remarks(contribution: Mapping[str, Any]) -> list[str]:
+    """Returns what is allowed and has no effect."""
+    day, month = contribution["daily_cap"], contribution["monthly_cap"]
+    if month is None or day <= month:
+        return []
+    return [f"contribution.daily_cap: is {day}, which no day reaches: contribution.monthly_cap is {month}."]
 
 
 def _guarantee(file: Path) -> GuaranteeDocument:

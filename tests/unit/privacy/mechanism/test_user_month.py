@@ -38,6 +38,16 @@ def test_a_month_of_the_example_costs_no_more_than_ten(stated: dict[str, Any]) -
         assert all(cost["epsilon"] <= month["epsilon"] for cost in full["epsilon"])
 
 
+def test_a_month_whose_gates_use_up_delta_is_told_so() -> None:
+    """No rho helps then: the message names delta, and the caps and gates that it is for."""
+    small = replace(TEN, delta=Fraction(1, 10**10))
+    with pytest.raises(
+        PolicyError,
+        match=r"account_month\.delta: is 1e-10, but the gates of 100 .* cost 1e-10 of it; a larger delta",
+    ):
+        guarantee(replace(POLICY, account_month=small))
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"monthly_cap": 102}, {"account_month": replace(TEN, epsilon=Fraction(99, 10))}],

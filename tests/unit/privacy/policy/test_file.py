@@ -128,8 +128,8 @@ def test_an_integer_out_of_range_is_refused(line: str, field: str, rule: str, va
 def test_a_value_that_is_not_an_integer_is_refused(line: str, field: str, value: str) -> None:
     """Nothing is coerced into a whole number."""
     message = refusal(assign(line, value)[0])
-    assert re.search(r"Expected `int(?: \| null)?`, got `\w+`", message)
-    assert field.partition(".")[2] in message
+    shown = "NaN" if value == "nan" else value.replace('"', "'")
+    assert message.endswith(f"{field.partition('.')[2]}: is {shown}; a whole number")
 
 
 @pytest.mark.parametrize("value", ["3", "5", "13"])
@@ -149,14 +149,18 @@ def test_an_odd_flip_cap_is_refused(value: str) -> None:
         ),
         ('"male", "other"]', '"undisclosed"]', "dimensions.gender: names 'undisclosed' itself"),
         ('["female", "male", "other"]', "[]", "dimensions.gender: is empty"),
-        ('["female", "male", "other"]', '"female"', "Expected `array`, got `str`"),
-        ('["female", "male", "other"]', '["female", 1]', "Expected `str`, got `int`"),
+        ('["female", "male", "other"]', '"female"', "dimensions.gender: is 'female'; a list"),
+        ('["female", "male", "other"]', '["female", 1]', "dimensions.gender[1]: is 1; a text in quotes"),
+        ("rho = 0.1", 'rho = "x"', "budgets.like.rho: is 'x'; a number"),
+        ("rho = 0.1", "rho = true", "budgets.like.rho: is true; a number"),
+        ("rho = 0.1", "roh = 0.1", "budgets.like.roh: is no field of a policy"),
+        ("[children]", "[budgets.x]\nrho = 0.1\n[children]", "budgets.x.total: is missing"),
         ('"00", "01"', '"01", "00"', "dimensions.hour_of_day: is ['01', '00'"),
         (', "23",\n', ",\n", "dimensions.hour_of_day: is ['00'"),
         (
             "gender = 0.008",
             "gander = 0.008",
-            "budgets.like.breakdowns: are for ['age_band', 'device', 'gander'",
+            "budgets.like.breakdowns: lack gender and have gander; one for each declared dimension",
         ),
         ("gender = 0.008\n", "", "budgets.like.rho: is 0.1, its parts add up to 0.092"),
         ("until_seconds = 259200 ", "until_seconds = 86400 ", "schedule.until_seconds: are [86400, 86400,"),
@@ -168,23 +172,27 @@ def test_an_odd_flip_cap_is_refused(value: str) -> None:
             "intake.earliest_occurred_at: is '2016-09-01T00:00:00'",
         ),
         ("2016-09-01T00:00:00Z", "2016-02-30T00:00:00Z", "intake.earliest_occurred_at: is '2016-02-30T"),
-        ('"2016-09-01T00:00:00Z"', "2016-09-01T00:00:00Z", "Expected `str`, got `datetime`"),
-        ('["under-13"]', '"under-13"', "Expected `array`, got `str`"),
+        (
+            '"2016-09-01T00:00:00Z"',
+            "2016-09-01T00:00:00Z",
+            "earliest_occurred_at: is 2016-09-01 00:00:00+00:00; a text",
+        ),
+        ('["under-13"]', '"under-13"', "children.dropped_age_bands: is 'under-13'; a list"),
         ('"2026-11-default"', '""', "version: is ''; up to 64 of a-z"),
         ('"2026-11-default"', '"Default"', "version: is 'Default'"),
         ('"2026-11-default"', f'"{"a" * 65}"', f"version: is '{'a' * 65}'"),
-        ('"2026-11-default"', "2026", "Expected `str`, got `int` - at `$.version`"),
-        ("k = 20", "k = 20\nsecret = 1", "Object contains unknown field `secret` - at `$.anonymity`"),
-        ("burst_likes = 30", "burst_likes = 30\nsecret = 1", "unknown field `secret` - at `$.integrity`"),
-        ("job_seconds =", "secret = 1\njob_seconds =", "unknown field `secret` - at `$.retention`"),
+        ('"2026-11-default"', "2026", "version: is 2026; a text in quotes"),
+        ("k = 20", "k = 20\nsecret = 1", "anonymity.secret: is no field of a policy"),
+        ("burst_likes = 30", "burst_likes = 30\nsecret = 1", "integrity.secret: is no field of a policy"),
+        ("job_seconds =", "secret = 1\njob_seconds =", "retention.secret: is no field of a policy"),
         (
             "every_seconds = 3600 ",
             "secret = 1\nevery_seconds = 3600 ",
-            "unknown field `secret` - at `$.schedule",
+            "schedule[0].secret: is no field of a policy",
         ),
-        ("[anonymity]", "[anonimity]", "Object contains unknown field `anonimity`"),
+        ("[anonymity]", "[anonimity]", "anonimity: is no field of a policy"),
         ("[anonymity]", "[anonymity", "policy file: Expected ']'"),
-        ('version = "2026-11-default"\n', "", "Object missing required field `version`"),
+        ('version = "2026-11-default"\n', "", "version: is missing; every field"),
     ],
 )
 def test_an_invalid_value_is_refused(old: str, new: str, message: str) -> None:
@@ -201,7 +209,7 @@ def test_a_missing_table_is_refused(table: str) -> None:
     start = TEXT.index(f"[{table}]\n")
     end = TEXT.index("\n[", start)
     message = refusal((TEXT[:start] + TEXT[end:]).encode())
-    assert f"Object missing required field `{table.rpartition('.')[2]}`" in message
+    assert message.startswith(f"{table}: is missing; ")
 
 
 def test_an_unknown_kind_is_refused() -> None:
@@ -272,8 +280,16 @@ def test_the_first_policy_is_read_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('accounting = "gaussian"', 'accounting = "gauss"', "Invalid enum value 'gauss' - at `$.mechanism"),
-        ('calibration = "joint"', 'calibration = "apart"', "Invalid enum value 'apart' - at `$.mechanism"),
+        (
+            'accounting = "gaussian"',
+            'accounting = "gauss"',
+            "mechanism.accounting: is 'gauss'; one of zcdp, gaussian",
+        ),
+        (
+            'calibration = "joint"',
+            'calibration = "apart"',
+            "mechanism.calibration: is 'apart'; one of separate, joint",
+        ),
         ('calibration = "joint"', 'calibration = "separate"', "budgets.like.removals: is left out if"),
         (
             "total = 0.0416",
@@ -288,7 +304,11 @@ def test_the_first_policy_is_read_as_it_was() -> None:
         ("total = 0.0028\n", "", "audiences.creator: measures nothing; a total or a breakdown"),
         ("age_gender = 0.0007", "age_gender = -1", "audiences.creator.breakdowns.age_gender: is -1.0; a rho"),
         ("age_gender = 0.0007", "age_sex = 0.0007", "audiences.creator.breakdowns: are for ['age_sex']"),
-        ('scope = "sound"', 'scope = "song"', "Invalid enum value 'song' - at `$.audiences.periods"),
+        (
+            'scope = "sound"',
+            'scope = "song"',
+            "audiences.periods[3].scope: is 'song'; one of creator, hashtag",
+        ),
         ("every_seconds = 604800    # weeks", "every_seconds = 0", "audiences.creator.every_seconds: is 0;"),
         (
             "every_seconds = 86400     # days",
@@ -348,7 +368,10 @@ def test_an_invalid_value_of_a_newer_table_is_refused(old: str, new: str, messag
 def test_joint_dimensions_have_names_of_their_own() -> None:
     """Two numbers of one name would meet in one document."""
     text = PACKAGED.replace("age_gender = [", "gender = [").replace("age_gender = 0.0007\n", "")
-    assert "audiences.joint_dimensions.gender: is another dimension's name" in refusal(text.encode())
+    message = (
+        "audiences.joint_dimensions.gender: is the name of a declared dimension; another name than age_band,"
+    )
+    assert message in refusal(text.encode())
     text = PACKAGED.replace("age_gender", '"Age"')
     assert "audiences.joint_dimensions.Age: is no name" in refusal(text.encode())
 
@@ -367,7 +390,7 @@ def test_audiences_are_part_of_the_budget() -> None:
     assert "its parts without the removals add up to 0.11082" in refusal(more.encode())
     start, end = PACKAGED.index("[audiences]"), PACKAGED.index("# The ends of a video's epochs")
     without = PACKAGED[:start] + PACKAGED[end:]
-    assert "budgets.like.breakdowns: are for" in refusal(without.encode())
+    assert "budgets.like.breakdowns: lack hour_of_day; one for each" in refusal(without.encode())
 
 
 def test_the_sandbox_differs_in_its_times_alone() -> None:
