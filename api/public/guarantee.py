@@ -11,7 +11,7 @@ from api.http.responses import MAX_AGE_CAP_SECONDS
 from api.public.guarantee_schema import GuaranteeSchema
 from api.public.services import PublicServices
 from privacy.errors import NotFoundError
-from privacy.model.documents import CURRENT_VERSION
+from privacy.model.documents import CURRENT_VERSION, GuaranteeDocument
 
 
 class GuaranteeQuerySchema(Schema):
@@ -31,10 +31,20 @@ def get_guarantee(services: PublicServices, request: Request) -> Response:
     Raises:
         NotFoundError: there is no such policy version.
     """
-    guarantee = services.gallery.read_guarantee(request.query["version"])
+    guarantee = get_required_guarantee(services, request.query["version"])
+    return json_response(guarantee, max_age_seconds=MAX_AGE_CAP_SECONDS)
+
+
+def get_required_guarantee(services: PublicServices, version: str) -> GuaranteeDocument:
+    """Returns the guarantee of a policy version.
+
+    Raises:
+        NotFoundError: there is no such policy version.
+    """
+    guarantee = services.gallery.read_guarantee(version)
     if guarantee is None:
         raise NotFoundError("there is no such policy version, or no policy is in force yet")
-    return json_response(guarantee, max_age_seconds=MAX_AGE_CAP_SECONDS)
+    return guarantee
 
 
 _EPSILON_EXAMPLE = [

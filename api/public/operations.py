@@ -7,6 +7,7 @@ from api.public.audience_routes import SCOPE_ROUTES
 from api.public.audiences import make_audience_operation
 from api.public.breakdowns import make_breakdown_operation
 from api.public.changes import make_changes_operation
+from api.public.find import creator_videos, dimensions
 from api.public.kinds import KIND_ROUTES
 from api.public.services import PublicServices
 from api.public.target_metadata import CREATORS, VIDEOS
@@ -27,11 +28,13 @@ def operations() -> tuple[Operation[PublicServices], ...]:
     return (
         *VIDEOS.operations(),
         *CREATORS.operations(),
+        creator_videos.OPERATION,
         *(make(routes) for routes in KIND_ROUTES for make in _FACTORIES),
         authenticity.OPERATION,
         *(make_audience_operation(routes) for routes in SCOPE_ROUTES),
         *TREND_OPERATIONS,
         guarantee.OPERATION,
+        dimensions.OPERATION,
         ledger_entries.OPERATION,
         ledger_proof.OPERATION,
         *ledger_heads.OPERATIONS,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from marshmallow import Schema, fields
@@ -13,6 +14,7 @@ from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema, make_current_num
 from api.public.release_cache import require_available
 from api.public.response_fields import ResponseSchema, list_field, required_field
 from api.public.services import PublicServices
+from privacy.gallery.reader import CurrentRelease
 from privacy.model.documents import TargetDocument
 from privacy.model.timestamp import format_timestamp
 
@@ -40,6 +42,19 @@ class TargetResource:
     def operations(self) -> tuple[Operation[PublicServices], ...]:
         """Returns the operations that read several targets, and one."""
         return self._make_list_operation(), self._make_single_operation()
+
+    @cached_property
+    def described_schema(self) -> type[Schema]:
+        """The schema of what `describe` returns."""
+        noun = self.routes.noun
+        name = f"{self.routes.target.word.capitalize()}With{noun.capitalize()}"
+        return self.schema.from_dict({noun: fields.Nested(NumberSchema, required=True)}, name=name)
+
+    def describe(self, current: CurrentRelease, now_ms: int) -> dict[str, Any]:
+        """Returns the metadata of a target and its total."""
+        figure = current.release.total if current.release else None
+        total = make_current_number(current, figure, now_ms)
+        return {**self.metadata(current.target), self.routes.noun: total}
 
     def _make_single_operation(self) -> Operation[PublicServices]:
         routes, target = self.routes, self.routes.target
@@ -90,7 +105,7 @@ class TargetResource:
 
     def _get_list(self, services: PublicServices, request: Request) -> Response:
         """Returns several targets; the response depends on the set of ids, not on their order."""
-        kind, noun = self.routes.kind, self.routes.noun
+        kind = self.routes.kind
         ids = sorted(set(request.query["ids"]))
         found, gone, unknown = [], [], []
         for target_id, current in zip(ids, services.gallery.read_current_releases(ids, kind), strict=True):
@@ -99,19 +114,16 @@ class TargetResource:
             elif current.target.taken_down is not None:
                 gone.append(target_id)
             else:
-                figure = current.release.total if current.release else None
-                total = make_current_number(current, figure, request.now_ms)
-                found.append({**self.metadata(current.target), noun: total})
+                found.append(self.describe(current, request.now_ms))
         document = {self.routes.target.plural: found, "gone": gone, "unknown": unknown}
         return json_response(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
 
     def _make_list_schema(self) -> type[Schema]:
-        target, noun = self.routes.target, self.routes.noun
-        name = f"{target.word.capitalize()}With{noun.capitalize()}"
-        total = fields.Nested(NumberSchema, required=True)
-        one: type[Schema] = self.schema.from_dict({noun: total}, name=name)
+        target = self.routes.target
         members: dict[str, fields.Field[Any]] = {
-            target.plural: list_field(fields.Nested(one), f"The {target.plural}, ordered by id."),
+            target.plural: list_field(
+                fields.Nested(self.described_schema), f"The {target.plural}, ordered by id."
+            ),
             "gone": list_field(fields.String(), f"Ids of {target.plural} that were taken down, ordered."),
             # The attribute `unknown` of a schema is its rule about unknown members.
             "unknown_ids": list_field(

@@ -25,6 +25,7 @@ _HARMLESS_ARGUMENTS: Final = {
     "hget": ("0",),
     "hmget": ("0",),
     "zrevrange": ("0", "0"),
+    "zrevrank": ("0",),
     "set": ("0", "XX"),
     "incrby": ("nothing",),
 }

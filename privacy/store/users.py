@@ -180,7 +180,9 @@ PUBLIC: Final = AclUser(
     keyless=_EVERYONE,
     grants=(
         Grant(
-            (keys.GALLERY_KEYS,), ("get", "hget", "hmget", "hgetall", "zcard", "zrevrange"), read_only=True
+            (keys.GALLERY_KEYS,),
+            ("get", "hget", "hmget", "hgetall", "zcard", "zrevrange", "zrevrank"),
+            read_only=True,
         ),
     ),
 )

@@ -65,6 +65,12 @@ READINGS: Final = (
     refuse("101 ids one by one", f"/v1/videos?{'&'.join(['ids=a'] * 101)}", "ids", "lists 101 ids"),
     refuse("ids with numbers, of PHP", "/v1/videos?ids[0]=shown", "ids[0]", "takes `ids`"),
     refuse("no list with brackets", f"{LIKES}/timeseries?limit[]=1", "limit[]", "takes `cursor`"),
+    refuse(
+        "whose videos an account liked", "/v1/creators/maker/videos?liked_by=a", "liked_by", "takes `cursor`"
+    ),
+    refuse("a video as a cursor", "/v1/creators/maker/videos?cursor=shown", "cursor", "cursor of this list"),
+    read("the videos of nobody", "/v1/creators/nobody/videos", "There is no creator nobody.", 404),
+    refuse("one dimension by two", "/v1/dimensions?by=device,gender", "by", "takes `version`"),
     read("a hundred encoded URNs", f"/v1/videos?ids={quote(','.join(LONG_IDS), safe='')}"),
     read(
         "a hundred encoded URNs, one by one", "/v1/videos?" + "&".join(f"ids={quote(it)}" for it in LONG_IDS)

@@ -57,10 +57,14 @@ INVALID: Final = {
     "/v1/creators/a%20b/followers": "creator_id",
     "/v1/creators/a/authenticity?days=0": "days",
     "/v1/creators/a/authenticity?account_id=x": "account_id",
+    "/v1/creators/a/videos?limit=0": "limit",
+    "/v1/creators/a/videos?liked_by=x": "liked_by",
     f"{LIKES}/changes?limit=0": "limit",
     f"{LIKES}/changes?reason=unliked": "reason",
     f"{LIKES}/changes?cursor={encode_cursor('timeseries', (7,))}": "cursor",
     "/v1/privacy?version=": "version",
+    "/v1/dimensions?version=": "version",
+    "/v1/dimensions?dimension=device": "dimension",
     "/v1/privacy?version=a%2Fb": "version",
 }
 MISSING: Final = (
@@ -79,6 +83,7 @@ MISSING: Final = (
     "/v1/creators/nobody",
     "/v1/creators/nobody/likes",
     "/v1/creators/nobody/authenticity",
+    "/v1/creators/nobody/videos",
     "/v1/accounts/a",
     "/docs/..%2fdocs.py",
     "/docs/docs.py",
