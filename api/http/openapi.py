@@ -9,7 +9,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
-from api.http.operation import LOCATION, PAGE, Body, Operation, ResponseDoc
+from api.http.operation import LOCATION, NDJSON, PAGE, Body, Operation, ResponseDoc
 from api.http.problems import PROBLEM_JSON, REASON_PHRASES
 
 TAGS = {
@@ -203,7 +203,10 @@ def _response(response: ResponseDoc, headers: Iterable[str]) -> dict[str, Any]:
         content["schema"] = response.schema
     if response.example is not None:
         content["example"] = response.example
-    document = {"description": response.description, "content": {response.media_type: content}}
+    by_type = {response.media_type: content}
+    if response.line:
+        by_type[NDJSON] = {"schema": response.line}
+    document = {"description": response.description, "content": by_type}
     named = _refer_to((*response.headers, *headers))
     return document | ({"headers": named} if named else {})
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 LOCATION = "Location"
 PAGE = "page"
 """The tag of pages for people: they are not part of the API, so its description omits them."""
@@ -105,6 +106,7 @@ class ResponseDoc:
         example: of the body.
         media_type: of the body.
         headers: names of the headers that the handler sets, of `api.http.openapi.HEADERS`.
+        line: of a line, where the caller may ask for NDJSON instead.
     """
 
     description: str
@@ -112,6 +114,7 @@ class ResponseDoc:
     example: Any = None
     media_type: str = JSON
     headers: tuple[str, ...] = ()
+    line: type[Schema] | None = None
 
 
 @dataclass(frozen=True)

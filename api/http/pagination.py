@@ -44,13 +44,14 @@ def encode_cursor(listing: str, position: Position) -> str:
     return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
 
 
-def decode_cursor(listing: str, integers: int, cursor: str) -> Position:
+def decode_cursor(listing: str, integers: int, cursor: str, field: str = "cursor") -> Position:
     """Decode a position; only the exact text that `encode_cursor` returns is accepted.
 
     Args:
         listing: name of the list.
         integers: number of integers in a position.
         cursor: the text.
+        field: name of the parameter that holds it.
 
     Raises:
         InvalidInputError: it is not a cursor of this list.
@@ -58,18 +59,18 @@ def decode_cursor(listing: str, integers: int, cursor: str) -> Position:
     try:
         plain = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
     except ValueError as error:
-        raise _error() from error
+        raise _error(field) from error
     name, _, digits = plain.partition(":")
     if name != listing or not _POSITION.fullmatch(digits):
-        raise _error()
+        raise _error(field)
     position = tuple(map(int, digits.split(".")))
     if len(position) != integers or encode_cursor(listing, position) != cursor:
-        raise _error()
+        raise _error(field)
     return position
 
 
-def _error() -> InvalidInputError:
-    return InvalidInputError("cursor", "is not a cursor of this list", CURSOR_RULE)
+def _error(field: str) -> InvalidInputError:
+    return InvalidInputError(field, "is not a cursor of this list", CURSOR_RULE)
 
 
 @dataclass(frozen=True)

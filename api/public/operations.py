@@ -2,7 +2,15 @@
 
 from api.http import health
 from api.http.operation import Operation
-from api.public import authenticity, guarantee, ledger_entries, ledger_heads, ledger_proof, releases
+from api.public import (
+    authenticity,
+    guarantee,
+    ledger_entries,
+    ledger_heads,
+    ledger_proof,
+    release_feed,
+    releases,
+)
 from api.public.audience_routes import SCOPE_ROUTES
 from api.public.audiences import make_audience_operation
 from api.public.breakdowns import make_breakdown_operation
@@ -33,6 +41,7 @@ def operations() -> tuple[Operation[PublicServices], ...]:
         authenticity.OPERATION,
         *(make_audience_operation(routes) for routes in SCOPE_ROUTES),
         *TREND_OPERATIONS,
+        release_feed.OPERATION,
         guarantee.OPERATION,
         dimensions.OPERATION,
         ledger_entries.OPERATION,

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPLIANCE = ROOT / "docs" / "compliance"
 """Documents for reviewers."""
 _PROOFS = ROOT / "docs" / "proofs"
-_READERS_PAGES = (ROOT / "docs" / "reading.md", ROOT / "docs" / "why-did-my-likes-drop.md")
+_READERS_PAGES = tuple(
+    ROOT / "docs" / name for name in ("reading.md", "follow.md", "why-did-my-likes-drop.md")
+)
 _LINK = re.compile(r"\[([^]]*)\]\(([^()\s#]+)(#[^()\s]*)?\)")
 _TEXTS = {".md": "text/markdown; charset=utf-8", ".yaml": "application/yaml"}
 _JAVASCRIPT = "text/javascript; charset=utf-8"

@@ -32,6 +32,7 @@ PATHS = {
     "/v1/videos/{}/likes/timeseries": "get_likes_timeseries",
     "/v1/privacy": "get_guarantee",
     "/v1/privacy/ledger": "get_ledger",
+    "/v1/releases": "get_releases",
 }
 SCHEMAS = {operation.operation_id: operation.responses[200].schema for operation in operations()}
 

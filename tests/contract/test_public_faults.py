@@ -20,7 +20,7 @@ DAMAGED: Final = {
     gallery_key("current", "shown", "like"): (LIKES, f"{LIKES}/breakdowns/device", "/v1/videos?ids=shown"),
     gallery_key("target", "video", "shown"): (LIKES, "/v1/videos/shown"),
     "g:guarantee:2026-11-default": ("/v1/privacy", "/v1/videos/new/likes/breakdowns/device"),
-    "g:ledger:shards": ("/v1/privacy/ledger",),
+    "g:ledger:shards": ("/v1/privacy/ledger", "/v1/releases"),
 }
 
 

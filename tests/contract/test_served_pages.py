@@ -34,7 +34,12 @@ def test_every_link_of_a_served_page_is_served(plane: PublicPlane) -> None:
         known |= new
         ahead += sorted(new)
     assert known >= {f"/docs/compliance/{path.name}" for path in COMPLIANCE.iterdir()}
-    assert known >= {"/docs/reading.md", "/docs/why-did-my-likes-drop.md", "/docs/proofs/gate.md"}
+    assert known >= {
+        "/docs/reading.md",
+        "/docs/follow.md",
+        "/docs/why-did-my-likes-drop.md",
+        "/docs/proofs/gate.md",
+    }
 
 
 def test_what_is_not_served_is_named(plane: PublicPlane) -> None:
