@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from marshmallow import fields
 
+from api.http.openapi import problem_doc
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.responses import MAX_AGE_CAP_SECONDS
 from api.public.guarantee import GuaranteeQuerySchema, get_required_guarantee
@@ -99,6 +100,7 @@ OPERATION: Operation[PublicServices] = Operation(
     handler=get_dimensions,
     query_schema=GuaranteeQuerySchema,
     responses={
+        404: problem_doc("There is no such policy version."),
         200: ResponseDoc(
             "What can be asked for.",
             DimensionsSchema,
@@ -117,6 +119,6 @@ OPERATION: Operation[PublicServices] = Operation(
                     ]
                 },
             },
-        )
+        ),
     },
 )
