@@ -12,6 +12,7 @@ import pytest
 
 from api.public.app import build_public_app
 from privacy.ledger.head import ShardTree, SignedHead, TreeHead
+from privacy.model.audience import Scope, audience_kind
 from privacy.model.documents import LedgerEntry
 from privacy.publishing.publisher import Publisher
 from privacy.store.keys import gallery_key
@@ -215,6 +216,21 @@ def test_what_was_taken_down_keeps_its_place_and_shows_nothing(
         assert (each["gone"], each["release"]) == (("legal", None) if is_hidden else (None, was["release"]))
     Publisher(store.publisher).publish_targets([msgspec.structs.replace(down, taken_down=None, revision=2)])
     assert plane.get(f"{FEED}?limit=1000").json()["releases"] == before
+
+
+def test_audiences_of_a_creator_who_was_taken_down_are_hidden(store: Store, ask: Ask) -> None:
+    """Those of a hashtag with the same name are not about that creator, and stay."""
+    down = target("maker", target_type="creator", creator_id=None, taken_down="legal")
+    Publisher(store.publisher).publish_targets([down])
+    ledger = gallery_key("ledger", 0)
+    for sequence, scope in enumerate((Scope.CREATOR, Scope.HASHTAG)):
+        kind = audience_kind(scope, 604_800, "a")
+        store.root.hset(gallery_key("releases", "maker", kind), "0", b"{}")
+        entry = LedgerEntry(0, sequence, "", "maker", kind, 0, NOW_MS, "a", "", "1", "")
+        store.root.hset(ledger, str(sequence), msgspec.json.encode(entry))
+    sign(store)
+    found = [(each["release"], each["gone"]) for each in ask()["releases"]]
+    assert found == [(None, "legal"), ({}, None)]
 
 
 @pytest.mark.parametrize(
