@@ -89,6 +89,14 @@ def test_a_list_that_was_begun_ignores_newer_videos(plane: PublicPlane, store: S
     assert [*list_videos(plane, PATH, 2)] == ["newest", "new", "d", "c", "b", "a"]
 
 
+def test_a_late_registration_moves_no_other_video(plane: PublicPlane, store: Store) -> None:
+    """It comes if its time of posting lies ahead, and not if it lies behind; all others come once."""
+    listed = list_videos(plane, PATH, 1)
+    first = [next(listed), next(listed)]
+    publish(store, [video("behind", 4), video("ahead", 0)], [])
+    assert [*first, *listed] == ["d", "c", "b", "a", "ahead"]
+
+
 @pytest.mark.parametrize(
     "cursor",
     [
