@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
-from math import ceil
 from typing import Any
 
 from rich.console import RenderableType
@@ -99,7 +98,7 @@ def _tabulate_histories(kind: str, details: Mapping[str, Any]) -> Table:
         f"one {kind}",
         "rho",
         *_name_epsilons(details),
-        title="Privacy cost by history",
+        title=f"Privacy cost of a {kind} by history",
         title_justify="left",
     )
     for row in details["histories"]:
@@ -115,7 +114,7 @@ def _tabulate_costs(what: str, rows: Sequence[Mapping[str, Any]], details: Mappi
         "rho",
         *_name_epsilons(details),
         *(f"if kept: {name}" for name in ("rho", *_name_epsilons(details)) if kept),
-        title=f"Privacy cost ({details['reserve_rho']:g} of rho is in reserve)",
+        title=f"Privacy cost of {what} ({details['reserve_rho']:g} of rho is in reserve)",
         title_justify="left",
     )
     for row in rows:
@@ -156,7 +155,8 @@ def _tabulate_audiences(audiences: Mapping[str, Any]) -> Table:
 def _tabulate_statistics(kind: str, statistics: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(
         *("statistic", "rho", "noise scale", "sensitivity²", "sd, first to last", "threshold, first to last"),
-        title=f"Statistics of {kind}s (noise scale and sensitivity in the encoder's units)",
+        title=f"Statistics of {kind}s (noise scale and sensitivity in the encoder's units; under joint "
+        "calibration, no history costs all of these rho, so they add up to more than that of the worst one)",
         title_justify="left",
     )
     for statistic in statistics:
@@ -204,4 +204,4 @@ def _format_duration(seconds: int) -> str:
 
 
 def _format_epsilon(epsilon: float | None) -> str:
-    return "none: the gate uses up delta" if epsilon is None else f"{ceil(100 * epsilon) / 100:.2f}"
+    return "none: the gate uses up delta" if epsilon is None else f"{epsilon:.4f}"

@@ -86,10 +86,10 @@ class ScopeRoutes:
     @property
     def unknown(self) -> str:
         """What is said of one of the scope that no video has."""
-        if self.scope not in {Scope.HASHTAG, Scope.SOUND}:
+        if self.scope is Scope.PLATFORM:
             return ""
         return (
-            f"The public plane does not know which {self.plural} there are: one that no video has gets the "
+            f"The public plane does not know which {self.plural} videos name: one that no video has gets the "
             "response of a new one, without any period. "
         )
 
@@ -225,8 +225,8 @@ def _parse_period(period: Mapping[str, Any], guarantee: GuaranteeDocument) -> De
 
 
 UNKNOWN_DOC: Final = problem_doc(
-    "There is no such creator or policy version, no hashtag can be written like this, or the policy does not "
-    "measure such audiences."
+    "There is no such policy version, no hashtag can be written like this, or the policy does not measure "
+    "such audiences."
 )
 
 
