@@ -60,7 +60,8 @@ class AudienceRegistration:
 
         Args:
             videos: those that are not sealed count.
-            now_ms: audiences that are not running start with the period running now.
+            now_ms: audiences that are not running start with the period running now, or the first one that
+                cannot have been released.
 
         Returns:
             Audiences by id of a video: a text that `parse_audiences` reads.
@@ -114,7 +115,6 @@ class AudienceRegistration:
     def _describe(self, audience: _Audience, until_ms: int, now_ms: int) -> list[str | int]:
         """Return an audience as the script takes it."""
         every = audience.every_seconds
-        period = period_at(now_ms, every)
         return [
             audience.name(self.policy.version),
             audience.target_id,
@@ -122,13 +122,12 @@ class AudienceRegistration:
             every,
             period_start_ms(0, every),
             self.policy.version,
-            period,
-            period_start_ms(period + 1, every),
+            period_at(now_ms, every),
             until_ms,
         ]
 
     def _call(self, shard: int, arguments: Sequence[str | int]) -> ScriptCall:
-        keys = [tally_key(shard, name) for name in ("audiences", "targets", "audience-due")]
+        keys = [tally_key(shard, name) for name in ("audiences", "targets", "audience-due", "offsets")]
         numbers = (shard, self.target_shards, KINDS_PER_TARGET, AUDIENCE_SLOT)
         return ScriptCall(keys, [tally_prefix(shard, "series"), *numbers, *arguments])
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from redis import Redis
 
+from privacy.errors import SeriesRefusedError
 from privacy.model.audience import Period, Scope, period_start_ms
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key
@@ -99,6 +100,7 @@ class AudienceLogs:
         """Read audiences whose period is closed, with what was counted in it.
 
         Raises:
+            SeriesRefusedError: of some audiences, the state is damaged.
             StoreBusyError: the store did not answer.
         """
         pipeline = self.client.pipeline(transaction=False)
@@ -106,6 +108,7 @@ class AudienceLogs:
             pipeline.hmget(tally_key(self.shard, "series", number), _FIELDS)
         with translated():
             rows = pipeline.execute()
+        refuse_damaged(self.shard, numbers, rows)
         states = [_parse_state(number, row) for number, row in zip(numbers, rows, strict=True)]
         return [DueAudience(state, self._read_log(state.period).get(state.number, b"")) for state in states]
 
@@ -124,6 +127,17 @@ class AudienceLogs:
                 del self._kept[next(iter(self._kept))]
             self._kept[period] = read_audience_log(self.client, self.shard, period)
         return self._kept[period]
+
+
+def refuse_damaged(shard: int, numbers: Sequence[int], states: Sequence[Sequence[bytes | None]]) -> None:
+    """Refuse the series whose states lack a field.
+
+    Raises:
+        SeriesRefusedError: there is one.
+    """
+    damaged = [number for number, state in zip(numbers, states, strict=True) if None in state]
+    if damaged:
+        raise SeriesRefusedError(shard, damaged)
 
 
 MAX_KEPT_LOGS: Final = 4

@@ -16,7 +16,7 @@ from privacy.model.engagement import KINDS_PER_TARGET, Kind
 from privacy.store.connect import translated
 from privacy.store.keys import tally_key, tally_prefix
 from privacy.store.script import Script, ScriptCall
-from privacy.tally.audience_series import AudienceLogs, DueAudience
+from privacy.tally.audience_series import AudienceLogs, DueAudience, refuse_damaged
 from privacy.tally.log_elements import LogCut, cut_logs, read_logs
 from privacy.tally.outbox_relay import MAX_AHEAD_MS
 from privacy.tally.pending_release import PendingRelease
@@ -187,10 +187,15 @@ class TallyShard:
         return min(dues, default=None)
 
     def read_series(self, numbers: Sequence[int]) -> list[DueSeries]:
-        """Read the inputs of the next release of each series."""
+        """Read the inputs of the next release of each series.
+
+        Raises:
+            SeriesRefusedError: of some series, the state is damaged.
+        """
         prefixes = [tally_prefix(self.shard, name) for name in ("series", "log", "net", "measured")]
         with translated():
             rows = _READ.run(self.client, ScriptCall([tally_key(self.shard, "due")], [*prefixes, *numbers]))
+            refuse_damaged(self.shard, numbers, [row[:_STATE_FIELDS] for row in rows])
             lengths = {
                 tally_key(self.shard, "log", number): row[_STATE_FIELDS + 1]
                 for number, row in zip(numbers, rows, strict=True)
