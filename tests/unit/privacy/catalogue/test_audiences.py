@@ -150,6 +150,34 @@ def test_a_closed_audience_starts_again_with_a_new_video(store: Store) -> None:
     assert due_ms(store, series) == period_start_ms(period + 1, WEEK)
 
 
+def test_no_period_that_was_released_begins_again(store: Store) -> None:
+    """A process may have read its clock before the end of a period that was released meanwhile."""
+    catalogue(store).register([a_video("v", NOW_MS, creator_id="c")], NOW_MS)
+    series = read_audiences(store, "v")[0][0]
+    shard, released = series // KINDS_PER_TARGET % HEADER.target_shards, period_at(NOW_MS, WEEK)
+    close(store, series)
+    store.root.hset(tally_key(shard, "series", series), "epoch", released + 1)
+    catalogue(store).register([a_video("w", NOW_MS, creator_id="c")], NOW_MS)
+    assert state(store, series)["epoch"] == str(released + 1)
+    assert due_ms(store, series) == period_start_ms(released + 2, WEEK)
+
+
+def test_an_audience_whose_state_was_dropped_is_whole_again(store: Store) -> None:
+    """That of a canary is dropped by the sweep. No period that every account shard has closed begins then."""
+    catalogue(store).register([a_video("sandbox:v", NOW_MS, creator_id="sandbox:c")], NOW_MS)
+    series = read_audiences(store, "sandbox:v")[0][0]
+    shard, before = series // KINDS_PER_TARGET % HEADER.target_shards, state(store, series)
+    close(store, series)
+    store.root.unlink(tally_key(shard, "series", series))
+    closed_ms = period_start_ms(period_at(NOW_MS, WEEK) + 1, WEEK)
+    store.root.hset(tally_key(shard, "offsets"), "closed", closed_ms)
+    catalogue(store).register([a_video("sandbox:w", NOW_MS, creator_id="sandbox:c")], NOW_MS)
+    assert read_audiences(store, "sandbox:w")[0][0] == series
+    period = str(period_at(closed_ms, WEEK))
+    assert state(store, series) == before | {"first_epoch": period, "epoch": period, "purged": ""}
+    assert due_ms(store, series) == period_start_ms(int(period) + 1, WEEK)
+
+
 def test_policies_have_audiences_of_their_own(store: Store) -> None:
     """A video costs what its own policy says: the audiences of two versions are two."""
     for version in ("one", "two"):

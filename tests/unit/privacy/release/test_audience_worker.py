@@ -123,6 +123,20 @@ def test_nothing_is_released_again(released: tuple[Store, list[AudienceState]]) 
     assert [read(store, each) for each in states] == before
 
 
+def test_an_audience_whose_state_is_damaged_is_refused_alone(store: Store) -> None:
+    """All others are released, however often that is tried."""
+    states = [state(number, f"tag{number}", Scope.HASHTAG, DAY, goes_on=False) for number in (1, 3, 5)]
+    for each in states:
+        put_audience(store, SHARD, each, MANY)
+    store.root.hdel(tally_key(SHARD, "series", states[1].number), "target_id")
+    store.root.hset(tally_key(SHARD, "offsets"), "closed", states[0].due_ms)
+    for _ in range(2):
+        with pytest.raises(SeriesRefusedError) as refused:
+            worker(store, states[0].due_ms).run_due()
+        assert refused.value.numbers == {states[1].number}
+    assert publish(store) == len(states) - 1
+
+
 def test_workers_take_turns(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn ends with a batch of audiences, so that targets of other shards do not wait for all of them."""
     monkeypatch.setattr(worker_module, "BATCH_SERIES", 1)
