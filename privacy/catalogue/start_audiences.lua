@@ -63,7 +63,7 @@ for first = FIRST_AUDIENCE, #ARGV, FIELDS_PER_AUDIENCE do
     end
     local target_id, epoch, until_ms = unpack(call('HMGET', STATES .. audience.series, 'target_id', 'epoch', 'until_ms'))
     audience.until_ms, audience.has_state, requested[name] = tonumber(until_ms or 0), target_id, audience
-    audience.is_closed = not (target_id and call('ZSCORE', DUE, audience.series))
+    audience.is_closed = not (call('ZSCORE', DUE, audience.series) and target_id)
     if audience.is_closed then find_period(audience, tonumber(epoch or 0)) end
     audiences[#audiences + 1] = audience
   end
