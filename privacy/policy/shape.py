@@ -69,9 +69,9 @@ def _describe(fault: str, steps: Sequence[str], field: str, value: Any) -> str |
     if (named := _NAMED.fullmatch(fault)) and isinstance(value, dict):
         full = f"{field}.{named[2]}" if field else named[2]
         if named[1] == "missing" and named[2] not in value:
-            return f"{full}: is missing; every field of the packaged policy that has no default"
+            return f"{full}: is missing; a policy has every field of the packaged one that has no default"
         if named[1] == "contains" and named[2] in value:
-            return f"{full}: is no field of a policy; one as in the packaged policy"
+            return f"{full}: is no field of a policy; the packaged policy shows all that there are"
     return None
 
 

@@ -25,6 +25,7 @@ ATTACKS = {
     "probing",
     "reconstruction",
     "appearance",
+    "audiences",
     "side-channels",
 }
 
