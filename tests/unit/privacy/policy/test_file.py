@@ -192,7 +192,7 @@ def test_an_odd_flip_cap_is_refused(value: str) -> None:
         ),
         ("[anonymity]", "[anonimity]", "anonimity: is no field of a policy"),
         ("[anonymity]", "[anonymity", "policy file: Expected ']'"),
-        ('version = "2026-11-default"\n', "", "version: is missing; every field"),
+        ('version = "2026-11-default"\n', "", "version: is missing; a policy has every field"),
     ],
 )
 def test_an_invalid_value_is_refused(old: str, new: str, message: str) -> None:
