@@ -118,8 +118,10 @@ class AudienceLogs:
         Raises:
             StoreBusyError: the store did not confirm; the next call drops them.
         """
-        self._kept.clear()
-        return drop_released_audience_logs(self.client, self.shard)
+        dropped = drop_released_audience_logs(self.client, self.shard)
+        if dropped:
+            self._kept.clear()
+        return dropped
 
     def _read_log(self, period: Period) -> PeriodLog:
         if period not in self._kept:

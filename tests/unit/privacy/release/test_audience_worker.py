@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +20,8 @@ from privacy.release.worker import ReleaseWorker, Turn, run_together
 from privacy.signing.export import export_lines
 from privacy.signing.verification import Verification
 from privacy.store.keys import gallery_key, tally_key
+from privacy.tally import audience_series
+from privacy.tally.audience_log import read_audience_log
 from privacy.tally.audience_series import AudienceState
 from privacy.tally.series import TallyShard
 from tests.support.audience_releases import BLOCK, DAY, POLICY, put_audience
@@ -149,6 +152,24 @@ def test_workers_take_turns(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
     assert store.root.zcard(tally_key(SHARD, "audience-due")) == len(states) - 1
     assert run_together([one]) == len(states) - 1
     assert one.run_turn() == Turn(0, goes_on=False)
+
+
+def test_the_log_of_a_period_is_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many batches its audiences are released in."""
+    reads = []
+
+    def read_counted(*arguments: Any) -> dict[int, bytes]:
+        reads.append(arguments)
+        return read_audience_log(*arguments)
+
+    monkeypatch.setattr(worker_module, "BATCH_SERIES", 1)
+    monkeypatch.setattr(audience_series, "read_audience_log", read_counted)
+    states = [state(number, f"tag{number}", Scope.HASHTAG, DAY, goes_on=False) for number in (1, 3, 5)]
+    for each in states:
+        put_audience(store, SHARD, each, MANY)
+    store.root.hset(tally_key(SHARD, "offsets"), "closed", states[0].due_ms)
+    assert worker(store, states[0].due_ms).run_due() == len(states)
+    assert len(reads) == 1
 
 
 def test_the_log_of_a_released_period_is_dropped(released: tuple[Store, list[AudienceState]]) -> None:
