@@ -1,19 +1,20 @@
-"""What those who keep a process running share: when it is started again, how it ended, how it is ended."""
+"""Keeps child processes running: plans restarts, describes how a process ended, and ends one."""
 
 import signal
 import subprocess
 from collections.abc import Callable
 from typing import Final
 
+from api.http.back_off import back_off_seconds
+
 _STEADY_SECONDS: Final = 30.0
 """After a run of this length, the failures before it are forgotten."""
 _FIRST_REST_SECONDS: Final = 0.5
 _MAX_REST_SECONDS: Final = 30.0
-_MAX_DOUBLINGS: Final = 30
 
 
 class Restarts:
-    """Plans when a process that ended is started again: first at once, then ever later.
+    """Plans when a process that ended is started again: at once, then after ever longer rests.
 
     Args:
         monotonic_seconds: clock.
@@ -43,8 +44,7 @@ class Restarts:
             self.forget()
         rest_seconds = 0.0
         if self._failures:
-            doubled = _FIRST_REST_SECONDS * 2.0 ** min(self._failures - 1, _MAX_DOUBLINGS)
-            rest_seconds = min(doubled, _MAX_REST_SECONDS)
+            rest_seconds = back_off_seconds(self._failures, _FIRST_REST_SECONDS, _MAX_REST_SECONDS)
         self._failures += 1
         self._due = self._clock() + rest_seconds
         return f"{report}; restarting {f'in {rest_seconds:g} s' if rest_seconds else 'now'}"

@@ -40,8 +40,7 @@ def encode_cursor(listing: str, position: Position) -> str:
         listing: name of the list, so that a cursor of another list is refused.
         position: non-negative integers.
     """
-    plain = f"{listing}:{'.'.join(map(str, position))}"
-    return urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+    return encode_name(listing, ".".join(map(str, position)))
 
 
 def decode_cursor(listing: str, integers: int, cursor: str, field: str = "cursor") -> Position:
@@ -56,20 +55,48 @@ def decode_cursor(listing: str, integers: int, cursor: str, field: str = "cursor
     Raises:
         InvalidInputError: it is not a cursor of this list.
     """
-    try:
-        plain = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except ValueError as error:
-        raise _error(field) from error
-    name, _, digits = plain.partition(":")
-    if name != listing or not _POSITION.fullmatch(digits):
-        raise _error(field)
+    digits = decode_name(listing, cursor, field)
+    if not _POSITION.fullmatch(digits):
+        raise make_cursor_error(field)
     position = tuple(map(int, digits.split(".")))
-    if len(position) != integers or encode_cursor(listing, position) != cursor:
-        raise _error(field)
+    if len(position) != integers:
+        raise make_cursor_error(field)
     return position
 
 
-def _error(field: str) -> InvalidInputError:
+def encode_name(listing: str, name: str) -> str:
+    """Encode the name of the last item of a page, for a list whose order does not follow from integers.
+
+    Args:
+        listing: name of the list, without a colon, so that a cursor of another list is refused.
+        name: the item.
+    """
+    return urlsafe_b64encode(f"{listing}:{name}".encode()).decode().rstrip("=")
+
+
+def decode_name(listing: str, cursor: str, field: str = "cursor") -> str:
+    """Decode the name of an item; only the exact text that `encode_name` returns is accepted.
+
+    Args:
+        listing: name of the list.
+        cursor: the text.
+        field: name of the parameter that holds it.
+
+    Raises:
+        InvalidInputError: it is not a cursor of this list.
+    """
+    try:
+        plain = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except ValueError as error:
+        raise make_cursor_error(field) from error
+    named, _, name = plain.partition(":")
+    if named != listing or not name or encode_name(listing, name) != cursor:
+        raise make_cursor_error(field)
+    return name
+
+
+def make_cursor_error(field: str = "cursor") -> InvalidInputError:
+    """Return the error of a cursor that does not belong to a list."""
     return InvalidInputError(field, "is not a cursor of this list", CURSOR_RULE)
 
 

@@ -85,7 +85,7 @@ class ScopeRoutes:
 
     @property
     def unknown(self) -> str:
-        """What is said of one of the scope that no video has."""
+        """Returns the sentence on a scope that no video names; empty for the platform."""
         if self.scope is Scope.PLATFORM:
             return ""
         return (

@@ -7,7 +7,13 @@ from marshmallow import fields
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import PageSchema, decode_cursor, encode_cursor
-from api.public.response_fields import ResponseSchema, list_field, next_cursor_field, required_field
+from api.public.response_fields import (
+    ResponseSchema,
+    list_field,
+    next_cursor_field,
+    required_field,
+    resume_cursor_field,
+)
 from api.public.services import PublicServices
 
 _LISTING = "ledger"
@@ -48,12 +54,7 @@ class LedgerSchema(ResponseSchema):
         fields.Nested(LedgerLineSchema), "Entries; those of one chain are in order, oldest first."
     )
     next_cursor = next_cursor_field()
-    resume_cursor = required_field(
-        fields.String,
-        "Cursor of what comes after this page, on the last page too: with it, you get what has been added "
-        "since. Null before the store was set up.",
-        allow_none=True,
-    )
+    resume_cursor = resume_cursor_field()
 
 
 class LedgerLine(msgspec.Struct, frozen=True):

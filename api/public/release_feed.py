@@ -12,7 +12,13 @@ from werkzeug.http import parse_accept_header
 from api.http.arguments import PlainInteger
 from api.http.operation import JSON, NDJSON, Operation, Request, Response, ResponseDoc
 from api.http.pagination import decode_cursor, encode_cursor
-from api.public.response_fields import ResponseSchema, list_field, next_cursor_field, required_field
+from api.public.response_fields import (
+    ResponseSchema,
+    list_field,
+    next_cursor_field,
+    required_field,
+    resume_cursor_field,
+)
 from api.public.services import PublicServices
 from privacy.gallery.ledger_reader import ReleaseName
 from privacy.gallery.release_feed import FeedPosition, read_feed
@@ -71,11 +77,7 @@ class FeedSchema(ResponseSchema):
 
     releases = list_field(fields.Nested(FeedReleaseSchema), "Releases, in the order of the feed.")
     next_cursor = next_cursor_field()
-    resume_cursor = required_field(
-        fields.String,
-        "Leads to what comes after this page, on the last page too. Null before the store was set up.",
-        allow_none=True,
-    )
+    resume_cursor = resume_cursor_field()
 
 
 class FeedRelease(msgspec.Struct, frozen=True):

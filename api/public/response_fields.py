@@ -27,3 +27,13 @@ def list_field(item: fields.Field[Any], description: str, **options: Any) -> fie
 def next_cursor_field() -> Any:
     """Returns the field that holds the cursor of the next page."""
     return required_field(fields.String, "Cursor of the next page; null on the last page.", allow_none=True)
+
+
+def resume_cursor_field() -> Any:
+    """Returns the field that holds the cursor of what is added after a page."""
+    return required_field(
+        fields.String,
+        "Cursor of what comes after this page, on the last page too: with it, you get what has been added "
+        "since. Null before the store was set up.",
+        allow_none=True,
+    )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from api.http.back_off import back_off_seconds
 from api.http.terminal import echo
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import Clock
@@ -30,8 +31,7 @@ class PollInterval:
 
     def back_off_seconds(self, failures: int) -> float:
         """Returns how long to rest after `failures` failures in a row (at least 1)."""
-        doubled = self.first_back_off_seconds * 2.0 ** min(failures - 1, 30)
-        return min(doubled, self.max_back_off_seconds)
+        return back_off_seconds(failures, self.first_back_off_seconds, self.max_back_off_seconds)
 
 
 def poll(

@@ -38,7 +38,7 @@ def bernoulli_exp(
     Raises:
         BrokenEntropyError: the entropy source fails.
     """
-    if not numerators.size or numerators.max() <= denominator:
+    if not numerators.size or numerators.max() <= denominator:  # one factor is enough, see below
         return _bernoulli_exp_of_fraction(numerators, denominator, uniform)
     heads = np.zeros(numerators.size, dtype=np.bool_)
     running = np.arange(numerators.size)
@@ -87,6 +87,7 @@ def _bernoulli_of_fraction(
     heads: NDArray[np.bool_] = numerators == denominator
     if denominator == 1:
         return heads
+    # The first digit decides nearly every coin; the others go on with further digits.
     numerators = (numerators << DIGIT_BITS) - uniform.digits(numerators.size) * denominator
     heads = numerators >= denominator
     running = np.flatnonzero((numerators > 0) & ~heads)

@@ -60,21 +60,25 @@ def reconcile_breakdowns(
     """
     series = len(gated.estimates)
     grid = _Grid.of(breakdowns)
-    totals = np.repeat(gated.widths.below[:, total], len(breakdowns))
-    of_totals = HalfWidths(totals, np.repeat(gated.widths.above[:, total], len(breakdowns)))
+
+    def repeat_total(streams: NDArray[Any]) -> NDArray[Any]:
+        """Return what belongs to the total, once for each breakdown of each series."""
+        return np.repeat(streams[:, total], len(breakdowns))
+
     part = reconcile(
-        np.repeat(gated.estimates[:, total], len(breakdowns)),
-        np.repeat(gated.deviations[:, total], len(breakdowns)),
+        repeat_total(gated.estimates),
+        repeat_total(gated.deviations),
         grid.gather(gated.estimates),
         gated.deviations[:, grid.columns[:, 0]].ravel(),
         grid.gather(gated.passed) & np.tile(grid.is_cell, (series, 1)),
         np.tile(grid.is_cell.sum(axis=1), series),
     )
+    of_totals = HalfWidths(repeat_total(gated.widths.below), repeat_total(gated.widths.above))
     of_cells = HalfWidths(grid.gather(gated.widths.below), grid.gather(gated.widths.above))
     corrected, rest = reconciled_half_widths(of_totals, of_cells, part.shown, part.tied)
     thresholds = k + z * part.other_deviations
     own = selected_half_widths(part.other.astype(np.float64), part.other_deviations, thresholds)
-    is_shown = (part.other >= thresholds) & np.repeat(gated.passed[:, total], len(breakdowns))
+    is_shown = (part.other >= thresholds) & repeat_total(gated.passed)
     shape = (series, len(breakdowns))
     others = part.other.reshape(shape)
     widest = rest.widest(own)

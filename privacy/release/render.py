@@ -26,10 +26,10 @@ def render(
     breakdowns = tuple(zip(policy.series_dimensions, layout.breakdowns, withheld, strict=True))
     # A row has the streams first, in the policy's layout, so that this finds them.
     numbers = estimates.streams.beside(estimates.others, estimates.changes, estimates.smoothed)
-    other = layout.count
-    changed = other + len(breakdowns)
+    others_at = layout.count
+    changes_at = others_at + len(breakdowns)
     for state, row, since_step in zip(states, list_rows(numbers), estimates.since_step.tolist(), strict=True):
-        change, *removal_changes, smoothed = row[changed:]
+        change, *removal_changes, smoothed = row[changes_at:]
         next_due_ms = schedule.next_due_ms(state.starts_at_ms, state.epoch)
         since_epoch, span_seconds = _locate_change(state, since_step, schedule)
         yield ReleaseDocument(
@@ -46,9 +46,11 @@ def render(
             breakdowns={
                 dimension.name: BreakdownFigures(
                     dict(zip(dimension.cells, shown, strict=True)) if any(shown := row[cells]) else nothing,
-                    rest,
+                    other,
                 )
-                for (dimension, cells, nothing), rest in zip(breakdowns, row[other:changed], strict=True)
+                for (dimension, cells, nothing), other in zip(
+                    breakdowns, row[others_at:changes_at], strict=True
+                )
             },
             removals=dict(zip(REMOVAL_REASONS, row[layout.removals], strict=True)),
             removal_changes={

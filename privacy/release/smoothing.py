@@ -55,7 +55,7 @@ _OWN: Final = 0.5
 _FIRST: Final = 1e5
 """Deviation of the first step's gain, in deviations of its measurement: any is as good as another."""
 MAX_SURPRISE: Final = 4.5
-"""Deviations from which on the models are not believed; noise alone reaches it in one of 1,700 courses."""
+"""Deviations beyond which the models are not believed; noise alone gets there in one of 1,700 courses."""
 _MODELS_KEPT: Final = 8
 
 
@@ -76,7 +76,7 @@ class Smoothed:
 
     @property
     def is_plausible(self) -> NDArray[np.bool_]:
-        """Whether a model may be believed, shape (series,)."""
+        """Return for which series the models are believed, shape (series,)."""
         return self.surprises <= MAX_SURPRISE
 
 

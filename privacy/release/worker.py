@@ -85,7 +85,7 @@ class ReleaseWorker:
         return written
 
     def run_turn(self) -> Turn:
-        """Release what is due of targets, and a batch of audiences; so that no target waits for all of those.
+        """Release the targets that are due, and one batch of audiences: no target waits for all audiences.
 
         Raises:
             SeriesRefusedError: what the tally holds of some series is damaged; all others are released.

@@ -93,27 +93,30 @@ def cut_logs(end_seconds: Sequence[int], logs: Sequence[Sequence[bytes]]) -> lis
     is_change[heads] = False
     changes = words[is_change].tobytes()
     # The bounds of each log among all elements, among the counted ones, and among the bytes of their changes.
-    bounds = np.concatenate([[0], np.cumsum(counts, dtype=np.intp)])
-    counted = np.concatenate([[0], np.cumsum(is_counted)])[bounds]
-    ends = np.concatenate([[0], np.cumsum(np.where(is_counted, sizes - 1, 0))])[bounds] * _WORD.itemsize
-    return [
-        LogCut(
-            changes[start:end],
-            _PACK([last - first, 0, last - first - 1])
-            if 0 < last - first == counted_last - counted_first  # as nearly always
-            else _find_places(is_counted[first:last]),
-        )
-        for (start, end), (first, last), (counted_first, counted_last) in zip(
-            *map(pairwise, (ends.tolist(), bounds.tolist(), counted.tolist())), strict=True
-        )
-    ]
+    of_elements = _add_up(np.array(counts, np.intp))
+    of_counted = _add_up(is_counted)[of_elements]
+    of_bytes = _add_up(np.where(is_counted, sizes - 1, 0))[of_elements] * _WORD.itemsize
+    cuts = []
+    for (first, last), (first_counted, last_counted), (start, end) in zip(
+        *(pairwise(bounds.tolist()) for bounds in (of_elements, of_counted, of_bytes)), strict=True
+    ):
+        length = last - first
+        is_whole = 0 < length == last_counted - first_counted  # as nearly always
+        runs = [0, length - 1] if is_whole else _find_runs(is_counted[first:last])
+        cuts.append(LogCut(changes[start:end], _PACK([length, *runs])))
+    return cuts
 
 
-def _find_places(is_counted: np.ndarray) -> bytes:
-    """Return `LogCut.places` of a log, given which of its elements are counted."""
+def _add_up(numbers: np.ndarray) -> np.ndarray:
+    """Return for each place the sum of the numbers before it, and at the end the sum of all."""
+    return np.concatenate([[0], np.cumsum(numbers, dtype=np.intp)])
+
+
+def _find_runs(is_counted: np.ndarray) -> list[int]:
+    """Return the first and last place of each run of counted elements, one after the other."""
     # Runs begin where an element is counted and the one before is not, and end the other way round.
     edges = np.flatnonzero(np.diff(is_counted, prepend=False, append=False)).reshape(-1, 2) - [0, 1]
-    return _PACK([len(is_counted), *edges.ravel().tolist()])
+    return list(map(int, edges.ravel()))
 
 
 def read_logs(client: Redis, lengths: Mapping[str, int]) -> dict[str, list[bytes]]:

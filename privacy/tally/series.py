@@ -154,8 +154,8 @@ class TallyShard:
     def list_due(self, limit: int, now_ms: int | None = None) -> list[int]:
         """Return the numbers of at most `limit` series that are due: targets, then audiences.
 
-        Each of both are in the order of the time for which they are overdue. All audiences are due at the
-        same moments, and what is late of them delays no target.
+        Targets, like audiences, are sorted by due time, the earliest first. All audiences are due at the same
+        moments: late ones delay no target.
 
         A series is due when every outbox is applied up to the end of its epoch, by the watermark that the
         relay wrote; an audience, when every account shard has closed its period. None is while that time is

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.http.pagination import encode_cursor
-from api.public.find.name_cursor import encode_name
+from api.http.pagination import encode_cursor, encode_name
 from api.public.operations import operations
 from tests.support.gallery import POSTED_MS, publish, release, target
 from tests.support.public_plane import PublicPlane, public_plane

@@ -5,8 +5,7 @@ from typing import NamedTuple
 from marshmallow import fields
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
-from api.http.pagination import PageSchema
-from api.public.find.name_cursor import decode_name, encode_name, make_cursor_error
+from api.http.pagination import PageSchema, decode_name, encode_name, make_cursor_error
 from api.public.kinds import CREATOR, FOLLOWERS, GONE_DOC, LIKES
 from api.public.numbers import PUBLISHED_EXAMPLE
 from api.public.release_cache import require_available
