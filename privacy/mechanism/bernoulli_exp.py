@@ -70,7 +70,8 @@ def _bernoulli_exp_of_fraction(
             break
         heads[running] = k % 2 == 1
         running = running[uniform.below(k, running.size) == 0]
-        running = running[_bernoulli_of_fraction(numerators[running], denominator, uniform)]
+        if denominator > 1:  # what runs on has the numerator 1 otherwise, and is certain to go on
+            running = running[_bernoulli_of_fraction(numerators[running], denominator, uniform)]
     return heads
 
 

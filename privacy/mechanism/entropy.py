@@ -4,6 +4,8 @@ In production there is one source, the operating system's CSPRNG, and no seed. B
 never buffered: a fork would copy the buffer, and two processes would then draw the same noise.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -99,10 +101,13 @@ class UniformIntegers:
             return np.zeros(count, dtype=np.int64)
         mask, word = _mask_of(bound)
         word_mask = word.type(mask)
+        if mask + 1 == bound:  # no word is too large
+            masked: NDArray[np.int64] = (self._words(word, count) & word_mask).astype(np.int64)
+            return masked
 
         def sample_accepted(missing: int) -> NDArray[Any]:
             # Likely enough for one round: a second round costs more than some superfluous words.
-            tries = missing if mask + 1 == bound else missing * (mask + 1) // bound * 17 // 16 + 16
+            tries = missing * (mask + 1) // bound * 17 // 16 + 16
             candidates: NDArray[Any] = self._words(word, tries) & word_mask
             return candidates[candidates < bound]
 

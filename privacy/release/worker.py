@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
+from threading import Lock
+from typing import Final, NamedTuple
 
 from privacy.errors import LateCommitError, SeriesRefusedError
 from privacy.mechanism.accounting import Calibration
@@ -30,6 +32,8 @@ SPARE_MS = 9_000
 """Further time that is left for a commit after one was too late; a command that takes longer fails anyway."""
 BATCH_SERIES = 256
 """Series that are released and written together; bounds the memory and the length of one atomic step."""
+_NO_ONE_ELSE: Final = nullcontext()
+"""Stands for a lock where no other worker runs in this process."""
 
 
 class Turn(NamedTuple):
@@ -84,8 +88,11 @@ class ReleaseWorker:
             written += turn.written
         return written
 
-    def run_turn(self) -> Turn:
+    def run_turn(self, computing: AbstractContextManager[object] = _NO_ONE_ELSE) -> Turn:
         """Release the targets that are due, and one batch of audiences: no target waits for all audiences.
+
+        Args:
+            computing: is entered to compute, and left to read and to write.
 
         Raises:
             SeriesRefusedError: what the tally holds of some series is damaged; all others are released.
@@ -93,19 +100,21 @@ class ReleaseWorker:
                 continues.
             StoreError: the tally lacks published releases: it was restored from a backup.
         """
-        released = [self._release_shard(shard) for shard in self.shards]
+        released = [self._release_shard(shard, computing) for shard in self.shards]
         for shard, (_, refused) in zip(self.shards, released, strict=True):
             if refused:
                 raise SeriesRefusedError(shard.shard, refused)
         turns = [turn for turn, _ in released]
         return Turn(sum(turn.written for turn in turns), any(turn.goes_on for turn in turns))
 
-    def _release_shard(self, shard: TallyShard) -> tuple[Turn, frozenset[int]]:
+    def _release_shard(
+        self, shard: TallyShard, computing: AbstractContextManager[object]
+    ) -> tuple[Turn, frozenset[int]]:
         """Release a turn of a shard; returns the series that were refused, too: then the turn is the last."""
         written, refused, spare_ms = 0, frozenset[int](), 0
         while True:
             try:
-                batch = self._release_batch(shard, refused, spare_ms)
+                batch = self._release_batch(shard, refused, spare_ms, computing)
             except SeriesRefusedError as error:
                 refused |= error.numbers
                 continue
@@ -121,7 +130,13 @@ class ReleaseWorker:
             if not batch or (has_audiences and not refused):
                 return Turn(written, bool(batch)), refused
 
-    def _release_batch(self, shard: TallyShard, refused: frozenset[int], spare_ms: int) -> list[int]:
+    def _release_batch(
+        self,
+        shard: TallyShard,
+        refused: frozenset[int],
+        spare_ms: int,
+        computing: AbstractContextManager[object],
+    ) -> list[int]:
         """Write a batch without the series that were refused; returns their numbers.
 
         They are none if nothing is due, or another worker was faster: that one continues, and this one need
@@ -137,27 +152,27 @@ class ReleaseWorker:
         head = LedgerHead(shard.shard, length, before)
         if self.watermark:
             self.watermark.check(shard.shard, head.length)
-        made = {made.release.due.state.number: made for made in self._make(shard, numbers)}
-        now_ms = self.clock() + spare_ms
-        written_by_ms = now_ms + WRITING_MS if isinstance(self.clock, StoreClock) else None
-        commits = []
-        # Targets first, by due times, then numbers as text: the ledger must not tell how work was divided.
-        for one in (made[number] for number in numbers):
-            entry, head = one.append_to(head)
-            commits.append(one.make_commit(entry, now_ms))
+        targets, audiences = _read_inputs(shard, numbers)
+        with computing:
+            made = {made.release.due.state.number: made for made in self._make(targets, audiences)}
+            now_ms = self.clock() + spare_ms
+            written_by_ms = now_ms + WRITING_MS if isinstance(self.clock, StoreClock) else None
+            commits = []
+            # Targets first, by due times, then numbers as text: the ledger must not tell how work is divided.
+            for one in (made[number] for number in numbers):
+                entry, head = one.append_to(head)
+                commits.append(one.make_commit(entry, now_ms))
         return numbers if shard.commit(commits, before, head.digest, written_by_ms) else []
 
-    def _make(self, shard: TallyShard, numbers: Sequence[int]) -> Iterator[_MadeRelease | _MadeAudience]:
+    def _make(
+        self, targets: Sequence[DueSeries], audiences: Sequence[DueAudience]
+    ) -> Iterator[_MadeRelease | _MadeAudience]:
         """Make the releases of targets, then those of audiences."""
-        of_targets = [number for number in numbers if not is_audience(number)]
-        for calibration, batch in self._by_calibration(shard.read_series(of_targets) if of_targets else ()):
+        for calibration, batch in self._by_calibration(targets):
             for release in make_releases(batch, calibration, self.entropy, equal_work=self.equal_work):
                 yield _MadeRelease(release, calibration)
-        of_audiences = [number for number in numbers if is_audience(number)]
-        if not of_audiences:
-            return
-        for measured, audiences in self._by_measured(shard.audience_logs.read_due(of_audiences)):
-            for audience in make_audience_releases(audiences, measured, self.entropy):
+        for measured, counted in self._by_measured(audiences):
+            for audience in make_audience_releases(counted, measured, self.entropy):
                 yield _MadeAudience(audience, measured)
 
     def _by_calibration(self, batch: Sequence[DueSeries]) -> Iterator[tuple[Calibration, list[DueSeries]]]:
@@ -177,6 +192,16 @@ class ReleaseWorker:
             policy = self.calibrations(version, Kind.LIKE).policy
             period = policy.find_audience(Scope(scope), every_seconds)
             yield calibrate_audience(policy, period), list(group)
+
+
+def _read_inputs(
+    shard: TallyShard, numbers: Sequence[int]
+) -> tuple[Sequence[DueSeries], Sequence[DueAudience]]:
+    """Read what the releases of targets and those of audiences are made from."""
+    of_targets = [number for number in numbers if not is_audience(number)]
+    of_audiences = [number for number in numbers if is_audience(number)]
+    targets = shard.read_series(of_targets) if of_targets else ()
+    return targets, shard.audience_logs.read_due(of_audiences) if of_audiences else ()
 
 
 class _MadeRelease(NamedTuple):
@@ -243,6 +268,8 @@ def make_commit(release: NewRelease, calibration: Calibration, entry: bytes, now
 def run_together(workers: Sequence[ReleaseWorker]) -> int:
     """Run the due releases of all workers turn by turn, `WORKERS_AT_ONCE` workers at a time.
 
+    One of them computes at a time. Two that compute in step would leave the store idle, then wait for it.
+
     Returns:
         The number of releases written.
 
@@ -250,10 +277,10 @@ def run_together(workers: Sequence[ReleaseWorker]) -> int:
         SeriesRefusedError, StoreBusyError, StoreError: the first one of `ReleaseWorker.run_turn`; each
             worker has gone on until nothing was due, or until it failed.
     """
-    written, failures, running = 0, list[BaseException](), list(workers)
+    written, failures, running, computing = 0, list[BaseException](), list(workers), Lock()
     with ThreadPoolExecutor(WORKERS_AT_ONCE, "release") as threads:
         while running:
-            turns = [(worker, threads.submit(worker.run_turn)) for worker in running]
+            turns = [(worker, threads.submit(worker.run_turn, computing)) for worker in running]
             running = []
             for worker, turn in turns:
                 if failure := turn.exception():

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from hashlib import sha256
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -152,6 +153,34 @@ def test_workers_take_turns(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
     assert store.root.zcard(tally_key(SHARD, "audience-due")) == len(states) - 1
     assert run_together([one]) == len(states) - 1
     assert one.run_turn() == Turn(0, goes_on=False)
+
+
+def test_a_worker_computes_inside_what_it_is_given_and_asks_the_store_outside(store: Store) -> None:
+    """So one worker computes while the store works for another."""
+    computing = Lock()
+    drawn, asked = list[bool](), list[bool]()
+
+    def entropy(size: int) -> bytes:
+        drawn.append(computing.locked())
+        return entropy_of("computing")(size)
+
+    class Watched(TallyShard):
+        def read_ledger_end(self) -> tuple[str, int]:
+            asked.append(computing.locked())
+            return super().read_ledger_end()
+
+        def commit(self, *given: Any) -> int:
+            asked.append(computing.locked())
+            return super().commit(*given)
+
+    one = state(1, "tag", Scope.HASHTAG, DAY, goes_on=False)
+    put_audience(store, SHARD, one, MANY)
+    store.root.hset(tally_key(SHARD, "offsets"), "closed", one.due_ms)
+    shards = [Watched(store.release, SHARD)]
+    assert ReleaseWorker(shards, mechanism, entropy, lambda: one.due_ms).run_turn(computing).written == 1
+    assert drawn
+    assert all(drawn)
+    assert asked == [False, False]
 
 
 def test_the_log_of_a_period_is_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
