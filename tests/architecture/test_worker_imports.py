@@ -40,6 +40,7 @@ def test_the_mechanism_is_seen_where_it_is_loaded() -> None:
 
 
 def test_the_relay_is_small() -> None:
-    """With everything imported the relay is far below its bound of 60 MiB."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, check=True, capture_output=True)
+    """With everything imported the relay is far below its bound of 60 MiB, once its modules are compiled."""
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, check=True, capture_output=True)
     assert int(done.stdout) < RELAY_MIB * 1024
