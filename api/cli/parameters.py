@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import click
 
+from api.http.caller import split_list
 from privacy.errors import InvalidInputError
 
 
@@ -27,7 +28,19 @@ class TextType(click.types.StringParamType):
             self.fail("is not UTF-8; expected text in UTF-8.", param, ctx)
 
 
+class TextListType(TextType):
+    """Texts separated by commas, at least one; returned in order, each once."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Returns the texts."""
+        texts = split_list(super().convert(value, param, ctx))
+        if not texts:
+            self.fail("lists nothing; expected one or more, separated by commas.", param, ctx)
+        return texts
+
+
 TEXT = TextType()
+TEXT_LIST = TextListType()
 
 
 STDOUT: Final = Path("-")

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import msgspec
 import redis
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Forbidden, Unauthorized
+from werkzeug.exceptions import Unauthorized
 
+from api.http.caller import UNLIMITED, Caller, ReaderLimits
 from api.http.expiring_cache import ExpiringCache
 from privacy.errors import InvalidInputError, StoreError
 from privacy.model.documents import Document
@@ -29,8 +30,11 @@ _SECRET_BYTES = 32
 _TOKEN = re.compile(r"(?i:bearer) +lw_([a-z]+)_([0-9a-f]{16})_([0-9a-f]{64})")
 
 
-class KeyRecord(Document, frozen=True):
-    """The stored record of one API key; it never contains the key itself."""
+class KeyRecord(Document, frozen=True, omit_defaults=True):
+    """The stored record of one API key; it never contains the key itself.
+
+    A record with limits is no record to a program that knows none: such a program refuses the key.
+    """
 
     key_id: str
     owner: str
@@ -40,6 +44,22 @@ class KeyRecord(Document, frozen=True):
     expires_at_ms: int
     revoked_at_ms: int | None
     requests_per_minute: int
+    creators: tuple[str, ...] | None = None
+    """The creators that it reads; None for all."""
+    origins: tuple[str, ...] = ()
+    """The origins of the web pages that may use it; none for no such limit."""
+
+    def to_caller(self) -> Caller:
+        """Return who asks with this key."""
+        return Caller(
+            key_id=self.key_id,
+            owner=self.owner,
+            scopes=frozenset(self.scopes),
+            requests_per_minute=self.requests_per_minute,
+            creators=None if self.creators is None else frozenset(self.creators),
+            origins=frozenset(self.origins),
+            expires_at_ms=self.expires_at_ms,
+        )
 
 
 class KeyReader:
@@ -88,6 +108,7 @@ def issue_key(
     requests_per_minute: int,
     now_ms: int,
     entropy: Callable[[int], bytes],
+    limits: ReaderLimits = UNLIMITED,
 ) -> tuple[str, KeyRecord]:
     """Create an API key.
 
@@ -99,13 +120,14 @@ def issue_key(
         requests_per_minute: its rate limit.
         now_ms: the time, in ms since 1970 UTC.
         entropy: returns the given number of bytes from the operating system's CSPRNG.
+        limits: what it is limited to; on the public plane only.
 
     Returns:
         The token, to be shown once, and the record, to be stored.
 
     Raises:
-        InvalidInputError: the plane has no such scope, `canary` is combined with another scope, or a number
-            is not positive.
+        InvalidInputError: the plane has no such scope or no limits, `canary` is combined with another scope,
+            or a number is not positive.
     """
     known = PLANE_SCOPES[plane]
     if not scopes or not set(scopes) <= set(known):
@@ -115,6 +137,12 @@ def issue_key(
     if CANARY in scopes and set(scopes) != {CANARY}:
         raise InvalidInputError(
             "scopes", f"are {scopes}", f"{CANARY} alone, since it reaches only the sandbox"
+        )
+    if limits != UNLIMITED and plane != "public":
+        raise InvalidInputError(
+            "creators" if limits.creators else "origins",
+            f"limit a key of the {plane} plane",
+            "keys of the public plane",
         )
     for field, value in (
         ("lifetime_seconds", lifetime_seconds),
@@ -132,6 +160,8 @@ def issue_key(
         expires_at_ms=now_ms + 1000 * lifetime_seconds,
         revoked_at_ms=None,
         requests_per_minute=requests_per_minute,
+        creators=limits.creators,
+        origins=limits.origins,
     )
     return f"lw_{plane}_{key_id}_{secret}", record
 
@@ -152,8 +182,8 @@ class Authenticator:
         self._find = find
         self._records = ExpiringCache[str, KeyRecord | None](_MAX_CACHED_RECORDS, monotonic_seconds)
 
-    def check(self, authorization: str | None, now_ms: int) -> KeyRecord:
-        """Return the record of an API key that is live.
+    def check(self, authorization: str | None, now_ms: int) -> Caller:
+        """Return who asks with an API key that is live.
 
         Raises:
             Unauthorized: the key is missing, malformed, unknown, wrong, expired, revoked, or of the other
@@ -169,20 +199,10 @@ class Authenticator:
         matches = hmac.compare_digest(expected, _digest(match[3]))
         if record is None or not matches or not _is_live(record, now_ms):
             raise _unauthorized()
-        return record
+        return record.to_caller()
 
     def _find_cached(self, key_id: str) -> KeyRecord | None:
         return self._records.get(key_id, lambda: (self._find(key_id), RECORD_CACHE_SECONDS))
-
-
-def require_scope(record: KeyRecord, scope: str) -> None:
-    """Check that an API key has a scope.
-
-    Raises:
-        Forbidden: it lacks the scope (403).
-    """
-    if scope not in record.scopes:
-        raise Forbidden(f"This operation requires an API key with the scope `{scope}`.")
 
 
 def _is_live(record: KeyRecord, now_ms: int) -> bool:

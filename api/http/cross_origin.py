@@ -6,10 +6,10 @@ other credentials of a browser are never asked for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from api.http.caller import ORIGIN_RULE, is_origin, split_list
 from api.http.middleware import context_of
 from privacy.errors import StoreError
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 PREFLIGHT = "preflight"
 """The operation id of the question that a browser asks before it reads."""
 PREFLIGHT_SECONDS = 600
-_ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[1-9][0-9]{0,4})?")
-_ORIGIN_RULE = "https://host or https://host:port, in lower case and without a path"
 _EXPOSED = "ETag, Likewise-Signature, RateLimit, RateLimit-Policy, Retry-After"
 _PREFLIGHT_HEADERS = (
     ("Access-Control-Allow-Methods", "GET, HEAD"),
@@ -41,11 +39,11 @@ def parse_origins(name: str, text: str) -> frozenset[str]:
     Raises:
         StoreError: a part of it is no origin.
     """
-    origins = frozenset(part for part in map(str.strip, text.split(",")) if part)
-    for origin in sorted(origins):
-        if not _ORIGIN.fullmatch(origin):
-            raise StoreError(f"{name} lists {origin!r}, which is no origin: write {_ORIGIN_RULE}")
-    return origins
+    origins = split_list(text)
+    for origin in origins:
+        if not is_origin(origin):
+            raise StoreError(f"{name} lists {origin!r}, which is no origin: write {ORIGIN_RULE}")
+    return frozenset(origins)
 
 
 class CrossOriginMiddleware:

@@ -16,11 +16,12 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import HTTPException, NotFound, RequestURITooLarge, ServiceUnavailable
 from werkzeug.wrappers import Request as WsgiRequest
 
-from api.http.api_keys import Authenticator, KeyRecord, require_scope
+from api.http.api_keys import Authenticator
 from api.http.arguments import load_path, load_query
+from api.http.caller import Caller, require_origin, require_scope, require_unlimited
 from api.http.cross_origin import CrossOriginMiddleware
 from api.http.logs import RequestLog
-from api.http.middleware import AccessLogMiddleware, RequestContext, RequestMetrics, context_of
+from api.http.middleware import AccessLogMiddleware, RequestMetrics, context_of
 from api.http.operation import Operation, Request
 from api.http.problems import problem_response
 from api.http.rate_limit import RateLimiter
@@ -155,7 +156,7 @@ def _build_view(operation: Operation[Services], services: Services) -> Callable[
         context.operation_id = operation.operation_id
         if operation.scope and context.key is None:  # the second call, with the body, is admitted already
             context.now_ms = gateway.clock()
-            context.key = _authorize(gateway, operation.scope, environ, context, context.now_ms)
+            context.key = _authorize(gateway, operation, operation.scope, environ)
         key = context.key
         path, query = load_path(path_fields, arguments), _load_query(query_schema, environ)
         body = read_body(environ, operation.body, key.key_id if key else "")
@@ -179,15 +180,17 @@ def _load_query(schema: Schema | None, environ: WSGIEnvironment) -> Mapping[str,
     return load_query(schema, WsgiRequest(environ, populate_request=False).args)
 
 
-def _authorize(
-    gateway: Gateway, scope: str, environ: WSGIEnvironment, context: RequestContext, now_ms: int
-) -> KeyRecord:
-    key = gateway.authenticator.check(environ.get("HTTP_AUTHORIZATION"), now_ms)
-    allowance = gateway.limiter.acquire(key, now_ms)
+def _authorize(gateway: Gateway, operation: Operation[Any], scope: str, environ: WSGIEnvironment) -> Caller:
+    context = context_of(environ)
+    key = gateway.authenticator.check(environ.get("HTTP_AUTHORIZATION"), context.now_ms)
+    allowance = gateway.limiter.acquire(key, context.now_ms)
     context.headers += allowance.headers()
     if allowance.exceeded:
         raise allowance.refusal()
-    require_scope(key, scope)  # counted before: a request that is refused costs as much as another
+    # Counted before: a request that is refused costs as much as another.
+    require_origin(key, environ.get("HTTP_ORIGIN"))
+    require_scope(key, scope)
+    require_unlimited(key, operation.limited)
     return key
 
 

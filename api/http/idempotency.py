@@ -24,7 +24,7 @@ from marshmallow.validate import Regexp
 from redis import Redis
 from werkzeug.exceptions import UnprocessableEntity
 
-from api.http.api_keys import KeyRecord
+from api.http.caller import Caller
 from api.http.openapi import problem_doc
 from api.http.operation import LOCATION, Request, Response, ResponseDoc
 from api.http.problems import RequestInProgressError
@@ -131,7 +131,7 @@ class Idempotency:
             _SETTLE.run(self.client, ScriptCall([redis_key], [claim, record, self.keep_seconds]))
 
 
-def _record_key(caller: KeyRecord | None, text: str) -> str:
+def _record_key(caller: Caller | None, text: str) -> str:
     if not _KEY.fullmatch(text):
         raise InvalidInputError(HEADER, "is malformed", KEY_RULE)
     key_id = caller.key_id if caller else "open"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from api.http.api_keys import KeyRecord
+from api.http.caller import Caller
 from api.http.logs import RequestLog
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ class RequestContext:
     Args:
         operation_id: name of the operation; `UNMATCHED` where no route matches.
         headers: headers that the response carries in addition to its own, whether it succeeds or fails.
-        key: the record of the API key, once the request is admitted.
+        key: who asks, once the request is admitted.
         now_ms: when it was admitted, in ms since 1970 UTC.
         started: when the request arrived, by `time.perf_counter`.
     """
 
     operation_id: str = UNMATCHED
     headers: list[tuple[str, str]] = field(default_factory=list)
-    key: KeyRecord | None = None
+    key: Caller | None = None
     now_ms: int = 0
     started: float = field(default_factory=time.perf_counter)
 

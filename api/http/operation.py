@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from api.http.api_keys import KeyRecord
+from api.http.caller import Caller, Limited
 
 if TYPE_CHECKING:
     from marshmallow import Schema
@@ -37,7 +37,7 @@ class Request(msgspec.Struct, frozen=True):
         query: the values loaded by the operation's query schema; empty without one.
         body: the raw body, within the operation's bounds; empty if the operation takes none.
         headers: request headers; lookups ignore case.
-        key: the record of the caller's API key; None where the operation is open.
+        key: who asks, whatever the credential; None where the operation is open.
         now_ms: when the request arrived, in ms since 1970 UTC; 0 for an operation without an API key.
     """
 
@@ -45,7 +45,7 @@ class Request(msgspec.Struct, frozen=True):
     query: Mapping[str, Any]
     body: bytes
     headers: Headers
-    key: KeyRecord | None
+    key: Caller | None
     now_ms: int
 
 
@@ -135,6 +135,7 @@ class Operation(Generic[Services_contra]):
         query_schema: fields of the query; without one, any query parameter is refused.
         header_schema: headers that the handler reads; for documentation only.
         body: the request body; without one, a body is refused.
+        limited: what becomes of a reader that is limited to creators.
     """
 
     method: str
@@ -150,3 +151,4 @@ class Operation(Generic[Services_contra]):
     query_schema: type[Schema] | None = None
     header_schema: type[Schema] | None = None
     body: Body | None = None
+    limited: Limited = "refused"

@@ -16,7 +16,7 @@ from limits.errors import StorageError
 from limits.storage import RedisStorage, Storage
 from werkzeug.exceptions import TooManyRequests
 
-from api.http.api_keys import KeyRecord
+from api.http.caller import Caller
 from privacy.errors import StoreBusyError
 from privacy.store.connect import is_without_room
 from privacy.store.patience import WouldWaitError, may_wait
@@ -70,7 +70,7 @@ class RateLimiter:
         self._window = 0
         self._reservations: dict[str, _Reservation] = {}
 
-    def acquire(self, key: KeyRecord, now_ms: int) -> Allowance:
+    def acquire(self, key: Caller, now_ms: int) -> Allowance:
         """Count one request.
 
         Raises:
@@ -103,7 +103,7 @@ class RateLimiter:
         if not self._storage.check():
             raise StoreBusyError("the rate limit store does not respond")
 
-    def _reserve(self, reservation: _Reservation, key: KeyRecord, window: int) -> None:
+    def _reserve(self, reservation: _Reservation, key: Caller, window: int) -> None:
         max_amount = max(1, key.requests_per_minute // SLOTS_PER_LIMIT)
         amount = min(max_amount, max(1, reservation.taken))
         reservation.end = self._add(f"{key.key_id}:{window}", reservation.end, amount)

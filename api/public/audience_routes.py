@@ -9,6 +9,7 @@ from marshmallow import Schema, ValidationError, fields
 from api.http.arguments import Identifier
 from api.http.openapi import problem_doc
 from api.http.operation import Request
+from api.public.access.readable import require_readable
 from api.public.services import PublicServices
 from privacy.errors import GoneError, NotFoundError, StoreError
 from privacy.gallery.reader import GalleryReader
@@ -106,6 +107,7 @@ class ScopeRoutes:
         Raises:
             NotFoundError: no hashtag is written like this.
             GoneError: the creator was taken down.
+            Forbidden: the caller does not read the creator.
         """
         if self.id_name is None:
             is_sandbox = request.query["version"].endswith(POLICY_SUFFIX)
@@ -114,6 +116,7 @@ class ScopeRoutes:
         if self.scope is Scope.HASHTAG and not (scope_id and scope_id.isprintable() and " " not in scope_id):
             raise NotFoundError("there is no such hashtag")
         if self.scope is Scope.CREATOR:
+            require_readable(request.key, scope_id)
             # Videos may name a creator who is not registered: those are counted, and shown, all the same.
             (creator,) = services.gallery.read_targets([scope_id], self.scope.value)
             if creator is not None and creator.taken_down is not None:

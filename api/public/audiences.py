@@ -118,6 +118,7 @@ def make_audience_operation(routes: ScopeRoutes) -> Operation[PublicServices]:
         "periods overlap: do not add them up. `GET /v1/privacy` says under `audiences` what is measured.",
         tag="public",
         scope="read",
+        limited="checked" if routes.scope is Scope.CREATOR else "refused",
         handler=get_audience,
         path_schema=routes.make_path_schema(),
         query_schema=_QUERY_SCHEMA,

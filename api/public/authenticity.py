@@ -11,6 +11,7 @@ from marshmallow.validate import Range
 
 from api.http.arguments import PlainInteger
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
+from api.public.access.readable import require_readable
 from api.public.change_spans import sum_figures
 from api.public.kinds import CREATOR, FOLLOWERS, GONE_DOC, LIKES
 from api.public.numbers import (
@@ -97,6 +98,7 @@ def get_authenticity(services: PublicServices, request: Request) -> Response:
         GoneError: the creator was taken down.
     """
     creator_id = request.path[CREATOR.id_name]
+    require_readable(request.key, creator_id)
     services.cache.get(creator_id, FOLLOWERS.kind)
     midnight_ms = request.now_ms // MS_PER_DAY * MS_PER_DAY
     midnights_ms = [midnight_ms - day * MS_PER_DAY for day in range(request.query["days"])]
@@ -223,6 +225,7 @@ OPERATION: Operation[PublicServices] = Operation(
     "videos.",
     tag="public",
     scope="read",
+    limited="checked",
     handler=get_authenticity,
     path_schema=CREATOR.make_path_schema(),
     query_schema=DaysSchema,

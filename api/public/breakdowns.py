@@ -9,6 +9,7 @@ from api.http.arguments import Identifier
 from api.http.openapi import problem_doc
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.responses import max_age_seconds
+from api.public.access.readable import require_readable_target
 from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import (
     PUBLISHED_EXAMPLE,
@@ -34,6 +35,7 @@ def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
 
     def get_breakdown(services: PublicServices, request: Request) -> Response:
         target_id = request.path[target.id_name]
+        require_readable_target(services.gallery, request.key, target.target_type, target_id)
         current = services.cache.get(target_id, routes.kind)
         document = {
             target.id_name: target_id,
@@ -57,6 +59,7 @@ def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
         "noise protects it.",
         tag="public",
         scope="read",
+        limited="checked",
         handler=get_breakdown,
         path_schema=target.make_path_schema({"dimension": dimension}),
         responses={

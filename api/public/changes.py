@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import CURSOR_RULE, PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
+from api.public.access.readable import require_readable_target
 from api.public.change_spans import ChangeSpan, iterate_spans, span_since_start
 from api.public.explanation import explain
 from api.public.kinds import GONE_DOC, KindRoutes
@@ -131,6 +132,7 @@ def make_changes_operation(routes: KindRoutes) -> Operation[PublicServices]:
 
     def get_changes(services: PublicServices, request: Request) -> Response:
         target_id = request.path[target.id_name]
+        require_readable_target(services.gallery, request.key, target.target_type, target_id)
         current = services.cache.get(target_id, routes.kind)
         document = {target.id_name: target_id, **_build_changes(services, current, routes, request)}
         age_seconds = max_age_seconds(current.next_release_at_ms, request.now_ms)
@@ -144,6 +146,7 @@ def make_changes_operation(routes: KindRoutes) -> Operation[PublicServices]:
         description=_DESCRIPTION.format(noun=routes.noun),
         tag="public",
         scope="read",
+        limited="checked",
         handler=get_changes,
         path_schema=target.make_path_schema(),
         query_schema=PageSchema,

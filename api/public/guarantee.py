@@ -157,6 +157,7 @@ OPERATION: Operation[PublicServices] = Operation(
     "apply now. Hours of day are in UTC.",
     tag="public",
     scope="read",
+    limited="open",
     handler=get_guarantee,
     query_schema=GuaranteeQuerySchema,
     responses={

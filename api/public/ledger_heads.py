@@ -146,6 +146,7 @@ HEADS: Operation[PublicServices] = Operation(
     "`GET /v1/privacy/ledger/proof` proves that any later head continues it. For reviewers.",
     tag="public",
     scope="audit",
+    limited="open",
     handler=get_heads,
     query_schema=HeadsQuerySchema,
     responses={

@@ -126,6 +126,7 @@ OPERATION: Operation[PublicServices] = Operation(
     "reviewers.",
     tag="public",
     scope="audit",
+    limited="open",
     handler=get_ledger_proof,
     query_schema=ProofQuerySchema,
     responses={

@@ -7,6 +7,7 @@ from marshmallow.validate import Length, Regexp
 
 from api.http.arguments import PlainInteger
 from api.http.operation import Operation, Request, Response, ResponseDoc
+from api.public.access.readable import require_readable, require_readable_target
 from api.public.release_cache import require_available
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError, NotFoundError
@@ -51,13 +52,20 @@ def get_release(services: PublicServices, request: Request) -> Response:
     Raises:
         NotFoundError: there is no such release, or it is not signed yet.
         GoneError: the target was taken down.
+        Forbidden: the caller does not read the target.
     """
     name = ReleaseName(request.path["target_id"], request.path["kind"], int(request.path["epoch"]))
     if name.kind in _KINDS:
-        services.cache.get(_require_identifier(name.target_id), _KINDS[name.kind])
+        kind = _KINDS[name.kind]
+        target_id = _require_identifier(name.target_id)
+        require_readable_target(services.gallery, request.key, kind.target_type, target_id)
+        services.cache.get(target_id, kind)
     elif name.kind.startswith(f"{Scope.CREATOR.value}-"):
+        require_readable(request.key, name.target_id)
         current = services.gallery.read_current_release(name.target_id, Kind.FOLLOW)
         require_available(current, name.target_id, Kind.FOLLOW)
+    else:
+        require_readable(request.key, None)
     (release,), (signature,) = services.ledger.read_releases([name]), services.ledger.read_signatures([name])
     if release is None or signature is None:
         raise NotFoundError(f"there is no signed release: {name}")
@@ -84,6 +92,7 @@ OPERATION: Operation[PublicServices] = Operation(
     "withheld. Hours of day are in UTC.",
     tag="public",
     scope="audit",
+    limited="checked",
     handler=get_release,
     path_schema=ReleasePathSchema,
     responses={200: ResponseDoc("The release, signed.", headers=(SIGNATURE_HEADER,))},

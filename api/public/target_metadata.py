@@ -9,6 +9,7 @@ from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
+from api.public.access.readable import creator_of, is_readable, require_readable_target
 from api.public.kinds import FOLLOWERS, GONE_DOC, LIKES, KindRoutes
 from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema, make_current_number
 from api.public.release_cache import require_available
@@ -61,6 +62,7 @@ class TargetResource:
 
         def get_target(services: PublicServices, request: Request) -> Response:
             target_id = request.path[target.id_name]
+            require_readable_target(services.gallery, request.key, target.target_type, target_id)
             current = require_available(
                 services.gallery.read_current_release(target_id, routes.kind), target_id, routes.kind
             )
@@ -74,6 +76,7 @@ class TargetResource:
             description=f"Public metadata of a {target.word}, as the platform declared it.",
             tag="public",
             scope="read",
+            limited="checked",
             handler=get_target,
             path_schema=target.make_path_schema(),
             responses={
@@ -95,9 +98,11 @@ class TargetResource:
             operation_id=f"get_{target.plural}",
             summary=f"Several {target.plural} with their {noun}",
             description=f"Metadata and totals of up to {MAX_IDS} {target.plural}. Ids of {target.plural} "
-            "that do not exist or were taken down are listed separately.",
+            "that do not exist or were taken down are listed separately; to a key that is limited to "
+            "creators, those of others do not exist.",
             tag="public",
             scope="read",
+            limited="checked",
             handler=self._get_list,
             query_schema=_make_ids_schema(target.example_id),
             responses={200: ResponseDoc(f"The {target.plural}.", self._make_list_schema(), example)},
@@ -109,7 +114,7 @@ class TargetResource:
         ids = sorted(set(request.query["ids"]))
         found, gone, unknown = [], [], []
         for target_id, current in zip(ids, services.gallery.read_current_releases(ids, kind), strict=True):
-            if current is None:
+            if current is None or not is_readable(request.key, creator_of(current.target)):
                 unknown.append(target_id)
             elif current.target.taken_down is not None:
                 gone.append(target_id)

@@ -6,6 +6,7 @@ from marshmallow import fields
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import CURSOR_RULE, PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
+from api.public.access.readable import require_readable_target
 from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import (
     BELOW_THRESHOLD,
@@ -62,6 +63,7 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
 
     def get_timeseries(services: PublicServices, request: Request) -> Response:
         target_id, limit = request.path[target.id_name], request.query["limit"]
+        require_readable_target(services.gallery, request.key, target.target_type, target_id)
         (start,) = decode_cursor(_LISTING, 1, request.query["cursor"]) if "cursor" in request.query else (0,)
         current = services.cache.get(target_id, routes.kind)
         points = services.gallery.read_points(target_id, routes.kind)
@@ -90,6 +92,7 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
         "total is about at least k accounts; a change may be about fewer. Published releases never change.",
         tag="public",
         scope="read",
+        limited="checked",
         handler=get_timeseries,
         path_schema=target.make_path_schema(),
         query_schema=PageSchema,

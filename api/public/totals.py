@@ -4,6 +4,7 @@ from marshmallow import fields
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.responses import max_age_seconds
+from api.public.access.readable import require_readable_target
 from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema, make_current_number
 from api.public.services import PublicServices
@@ -15,6 +16,7 @@ def make_total_operation(routes: KindRoutes) -> Operation[PublicServices]:
 
     def get_total(services: PublicServices, request: Request) -> Response:
         target_id = request.path[target.id_name]
+        require_readable_target(services.gallery, request.key, target.target_type, target_id)
         current = services.cache.get(target_id, routes.kind)
         figure = current.release.total if current.release else None
         total = make_current_number(current, figure, request.now_ms)
@@ -30,6 +32,7 @@ def make_total_operation(routes: KindRoutes) -> Operation[PublicServices]:
         "with its 95 % confidence interval. It changes at `next_release_at` and never before.",
         tag="public",
         scope="read",
+        limited="checked",
         handler=get_total,
         path_schema=target.make_path_schema(),
         responses={

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.http.api_keys import KEY_PREFIXES, KeyRecord, issue_key
+from api.http.caller import UNLIMITED, ReaderLimits
 from api.http.system import clock_ms, entropy, uptime
 from api.runtime.api_key_writer import KeyWriter
 from privacy.errors import ConflictError
@@ -31,12 +32,14 @@ class ApiKeySpec:
         scopes: what it may do on its plane.
         days: lifetime.
         requests_per_minute: rate limit.
+        limits: what it is limited to.
     """
 
     owner: str
     scopes: Sequence[str]
     days: int
     requests_per_minute: int
+    limits: ReaderLimits = UNLIMITED
 
 
 def is_live(record: KeyRecord, now_ms: int) -> bool:
@@ -86,8 +89,8 @@ class ApiKeys:
 
         Raises:
             ConflictError: the owner has two live keys already.
-            InvalidInputError: the owner is no identifier, the plane has no such scope, or a number is not
-                positive.
+            InvalidInputError: the owner is no identifier, the plane has no such scope or no limits, or a
+                number is not positive.
             ClockError: the clock of this process and the server's contradict each other.
             StoreError: the store does not answer.
         """
@@ -107,6 +110,7 @@ class ApiKeys:
             requests_per_minute=spec.requests_per_minute,
             now_ms=self.clock(),
             entropy=self.entropy,
+            limits=spec.limits,
         )
         self.writer.add(record)
         return token, record

@@ -51,6 +51,19 @@ def test_a_key_is_made_rotated_and_revoked_without_a_gap(system: System) -> None
     assert "token" in keys(system, *create)
 
 
+def test_a_key_is_limited_to_creators_and_origins(system: System) -> None:
+    """A limited key is made and listed with its limits, each once and in order; the plane obeys them."""
+    limits = ("--creators", "c-2, c-1,c-2", "--origins", "https://a.example")
+    made = keys(system, "create", "--plane", "public", "--owner", "narrow", "--scopes", "read", *limits)
+    (listed,) = [key for key in keys(system, "list", "--plane", "public") if key["owner"] == "narrow"]
+    for document in (made, listed):
+        assert (document["creators"], document["origins"]) == (["c-1", "c-2"], ["https://a.example"])
+    shown = likewise("keys", "list", "--plane", "public", "--data-folder", system.folder).stdout
+    assert "c-1, c-2" in shown
+    assert status_with(system, made["token"]) == 403
+    assert keys(system, "list", "--plane", "public")[0]["creators"] is None
+
+
 def test_the_list_shows_every_key_and_no_secret(system: System) -> None:
     """Owner, scopes and state of each key are listed; neither token nor hash is."""
     made = keys(
@@ -73,6 +86,19 @@ def test_the_list_shows_every_key_and_no_secret(system: System) -> None:
         (("create", "--plane", "public", "--owner", "x", "--scopes", "ingest"), "`scopes` are ['ingest']"),
         (("create", "--plane", "public", "--owner", "{x}", "--scopes", "read"), "owner"),
         (("create", "--plane", "public", "--owner", "x", "--scopes", "read", "--days", "0"), "--days"),
+        (
+            ("create", "--plane", "public", "--owner", "x", "--scopes", "read", "--creators", ","),
+            "lists nothing",
+        ),
+        (
+            ("create", "--plane", "public", "--owner", "x", "--scopes", "read", "--creators", "{c}"),
+            "`creators`",
+        ),
+        (("create", "--plane", "public", "--owner", "x", "--scopes", "read", "--origins", "*"), "`origins`"),
+        (
+            ("create", "--plane", "platform", "--owner", "x", "--scopes", "ingest", "--creators", "c"),
+            "keys of the public plane",
+        ),
         (("create", "--plane", "moon", "--owner", "x", "--scopes", "read"), "--plane"),
         (("revoke", "--plane", "public", "0000000000000000"), "there is no key"),
     ],

@@ -9,7 +9,7 @@ import redis
 from limits.errors import StorageError
 from redis import exceptions
 
-from api.http.api_keys import KeyRecord
+from api.http.caller import Caller
 from api.http.rate_limit import RateLimiter, redis_limiter
 from privacy.errors import StoreBusyError
 from privacy.store import keys
@@ -68,7 +68,7 @@ def refused(answer: object) -> bool:
     return switched_off or isinstance(answer, exceptions.NoPermissionError)
 
 
-KEY = KeyRecord("k", "o", ["read"], "", 0, 1, None, requests_per_minute=10)
+KEY = Caller("k", "o", frozenset({"read"}), requests_per_minute=10)
 
 
 def limiter_of(store: Store, user: AclUser, prefix: str) -> RateLimiter:

@@ -14,6 +14,7 @@ import requests
 from werkzeug.serving import make_server
 
 from api.http.api_keys import KEY_PREFIXES, KeyRecord, issue_key
+from api.http.caller import UNLIMITED, ReaderLimits
 from api.http.openapi import openapi_document
 from api.public import app as public_app
 from api.public.app import build_public_app
@@ -102,6 +103,7 @@ def new_key(
     lifetime_seconds: int = 86_400,
     requests_per_minute: int = 1_000_000,
     now_ms: int = NOW_MS,
+    limits: ReaderLimits = UNLIMITED,
 ) -> tuple[str, KeyRecord]:
     """Creates an API key in the store; returns the token and its record."""
     token, record = issue_key(
@@ -112,6 +114,7 @@ def new_key(
         requests_per_minute=requests_per_minute,
         now_ms=now_ms,
         entropy=os.urandom,
+        limits=limits,
     )
     KeyWriter(store.admin, KEY_PREFIXES[plane]).add(record)
     return token, record

@@ -10,8 +10,9 @@ from rich.table import Table
 
 from api.cli.console import echo, progress, show, show_json, write
 from api.cli.options import data_folder_option, json_option
-from api.cli.parameters import TEXT
+from api.cli.parameters import TEXT, TEXT_LIST
 from api.http.api_keys import PLANE_SCOPES, KeyRecord
+from api.http.caller import ReaderLimits
 from api.http.command import epilog
 from api.http.system import entropy, monotonic_seconds, rest
 from api.runtime.api_keys import ApiKeys, ApiKeySpec, is_live
@@ -52,6 +53,7 @@ def command() -> None:
 @command.command(
     epilog=epilog(
         "likewise keys create --plane public --owner acme --scopes read",
+        "likewise keys create --plane public --owner anna --scopes read --creators c-12,c-13",
         "likewise keys create --plane platform --owner feed --scopes ingest --days 365",
     )
 )
@@ -71,14 +73,32 @@ def command() -> None:
     show_default=True,
     help="Requests per minute.",
 )
+@click.option(
+    "--creators",
+    type=TEXT_LIST,
+    help="Comma-separated ids: the key reads these creators and their videos only.",
+)
+@click.option(
+    "--origins",
+    type=TEXT_LIST,
+    help="Comma-separated origins, as https://a.example: the key works in their web pages only.",
+)
 @data_folder_option
 @json_option
 def create(
-    plane: str, owner: str, scopes: str, days: int, requests_per_minute: int, data_folder: Path, as_json: bool
+    plane: str,
+    owner: str,
+    scopes: str,
+    days: int,
+    requests_per_minute: int,
+    data_folder: Path,
+    as_json: bool,
+    **limited_to: tuple[str, ...] | None,
 ) -> None:
     """Create a key and print it. It is shown only once, because only its hash is stored."""
     requested = [scope.strip() for scope in scopes.split(",")]
-    spec = ApiKeySpec(owner, requested, days, requests_per_minute)
+    limits = ReaderLimits(**{name: listed for name, listed in limited_to.items() if listed})
+    spec = ApiKeySpec(owner, requested, days, requests_per_minute, limits)
     token, record = _open_api_keys(data_folder, plane).create(spec)
     if as_json:
         show_json({"token": token, **_document(plane, record)})
@@ -102,12 +122,15 @@ def list_keys(plane: str, data_folder: Path, as_json: bool) -> None:
     if as_json:
         show_json([_document(plane, record) | {"live": is_live(record, now_ms)} for record in records])
         return
-    table = Table("key", "owner", "scopes", "requests per minute", "created", "expires", "state")
+    table = Table(
+        "key", "owner", "scopes", "limited to", "requests per minute", "created", "expires", "state"
+    )
     for record in records:
         table.add_row(
             record.key_id,
             record.owner,
             ", ".join(record.scopes),
+            ", ".join((*(record.creators or ()), *record.origins)),
             str(record.requests_per_minute),
             format_timestamp(record.created_at_ms),
             format_timestamp(record.expires_at_ms),
@@ -183,6 +206,7 @@ def _document(plane: str, record: KeyRecord) -> dict[str, Any]:
     """Returns a record as operators may see it: without the hash of the secret."""
     document: dict[str, Any] = msgspec.to_builtins(record)
     del document["secret_sha256"]
+    document |= {"creators": record.creators, "origins": record.origins}
     for name in ("created", "expires", "revoked"):
         moment_ms = document.pop(f"{name}_at_ms")
         document[f"{name}_at"] = None if moment_ms is None else format_timestamp(moment_ms)

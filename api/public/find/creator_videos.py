@@ -6,6 +6,7 @@ from marshmallow import fields
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import PageSchema, decode_name, encode_name, make_cursor_error
+from api.public.access.readable import require_readable
 from api.public.kinds import CREATOR, FOLLOWERS, GONE_DOC, LIKES
 from api.public.numbers import PUBLISHED_EXAMPLE
 from api.public.release_cache import require_available
@@ -67,6 +68,7 @@ def get_creator_videos(services: PublicServices, request: Request) -> Response:
         InvalidInputError: the cursor does not belong to this list.
     """
     creator_id = request.path[CREATOR.id_name]
+    require_readable(request.key, creator_id)
     creator = services.gallery.read_current_release(creator_id, FOLLOWERS.kind)
     require_available(creator, creator_id, FOLLOWERS.kind)
     cursor = request.query.get("cursor")
@@ -93,6 +95,7 @@ OPERATION: Operation[PublicServices] = Operation(
     "`limit`: only a `next_cursor` of null says that it is the last one.",
     tag="public",
     scope="read",
+    limited="checked",
     handler=get_creator_videos,
     path_schema=CREATOR.make_path_schema(),
     query_schema=PageSchema,

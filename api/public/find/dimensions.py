@@ -97,6 +97,7 @@ OPERATION: Operation[PublicServices] = Operation(
     "estimates that are shown: in the first and in the last release of a target.",
     tag="public",
     scope="read",
+    limited="open",
     handler=get_dimensions,
     query_schema=GuaranteeQuerySchema,
     responses={

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 from werkzeug.exceptions import Forbidden, Unauthorized
 
-from api.http.api_keys import Authenticator, KeyRecord, issue_key, require_scope
+from api.http.api_keys import Authenticator, KeyRecord, issue_key
+from api.http.caller import require_scope
 from privacy.errors import InvalidInputError
 
 NOW_MS = 1_000_000
@@ -79,12 +80,14 @@ def test_a_live_key_passes_until_it_expires() -> None:
     """A key works up to the moment before it expires, with its scopes and no other."""
     token, record = issue()
     authenticator = Authenticator("public", Records(record).find, lambda: 0.0)
-    assert authenticator.check(f"Bearer {token}", NOW_MS + 59_999) == record
-    assert authenticator.check(f"bearer   {token}", NOW_MS) == record  # RFC 9110: spaces, and any case
+    assert authenticator.check(f"Bearer {token}", NOW_MS + 59_999) == record.to_caller()
+    assert (
+        authenticator.check(f"bearer   {token}", NOW_MS) == record.to_caller()
+    )  # RFC 9110: spaces, and any case
     with pytest.raises(Unauthorized):
         authenticator.check(f"Bearer {token}", NOW_MS + 60_000)
     with pytest.raises(Forbidden):
-        require_scope(record, "audit")
+        require_scope(record.to_caller(), "audit")
 
 
 def test_a_key_of_the_other_plane_is_not_even_looked_up() -> None:

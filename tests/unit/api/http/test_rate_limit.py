@@ -9,7 +9,7 @@ from limits.errors import StorageError
 from limits.storage import MemoryStorage
 from redis.exceptions import OutOfMemoryError, ResponseError
 
-from api.http.api_keys import KeyRecord
+from api.http.caller import Caller
 from api.http.rate_limit import RateLimiter
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import MS_PER_MINUTE
@@ -48,9 +48,9 @@ class SlowStorage(Storage):
         return super().incr(*args, **options)
 
 
-def key(requests_per_minute: int, key_id: str = "k") -> KeyRecord:
+def key(requests_per_minute: int, key_id: str = "k") -> Caller:
     """A key with a limit."""
-    return KeyRecord(key_id, "o", ["read"], "", 0, 9 * MS_PER_MINUTE, None, requests_per_minute)
+    return Caller(key_id, "o", frozenset({"read"}), requests_per_minute)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 20, 21, 600])
