@@ -13,6 +13,7 @@ from api.runtime.guard_setup import GuardRebuild, GuardSetup
 from api.runtime.maintenance import make_maintenance_worker
 from api.runtime.policy_source import PolicySource
 from api.runtime.store_keys import KeyFiles
+from api.runtime.video_lists import VideoListBackfill
 from privacy.catalogue.retirement import Retirement
 from privacy.errors import PolicyError, StoreError
 from privacy.maintenance.throttle import Throttle
@@ -132,6 +133,8 @@ class StoreSetup:
                 if version != policy.version:  # M in force bounds the targets of every version
                     publisher.publish_other_guarantee(version, guarantee(other, policy))
             publisher.publish_guarantee(policy.version, stated, header.target_shards)
+            with closing(connect(settings, ADMIN, Room.PRIVATE)) as private:
+                VideoListBackfill(private, header.target_shards, publisher).run()
         loaded = PseudonymKeys(partial(load_store_keys, self.key_files.pseudonym, header))
         is_new = known is None
         return PreparedStore(settings, header, registry, loaded, guard.erasures, is_new, rebuild)

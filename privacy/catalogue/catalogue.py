@@ -134,7 +134,7 @@ class Catalogue:
             current: dict[str, TargetDocument] = {}
             records: dict[str, bytes] = {}
             for index, document, record in zip(indices, requested, stored, strict=True):
-                before = current.get(document.target_id) or (_parse_document(record) if record else None)
+                before = current.get(document.target_id) or (parse_document(record) if record else None)
                 outcomes[index], current[document.target_id] = _reconcile(document, before)
                 if outcomes[index] is Registration.UPDATED and record:
                     records.setdefault(document.target_id, record)
@@ -160,7 +160,7 @@ class Catalogue:
                 record = cast("bytes | None", self.client.hget(_records_key(shard, target_type), target_id))
             if record is None:
                 raise NotFoundError(f"there is no {target_type.value} {target_id}")
-            before = _parse_document(record)
+            before = parse_document(record)
             changed = before.taken_down != reason
             after = msgspec.structs.replace(before, taken_down=reason, revision=before.revision + changed)
             if self._replace(shard, target_type, [(record, after)]):
@@ -230,7 +230,7 @@ class Catalogue:
         arguments: list[str | bytes] = []
         for record, document in changes:
             number = record.partition(b" ")[0]
-            arguments += [document.target_id, record, number + b" " + _encode(document)]
+            arguments += [document.target_id, record, number + b" " + msgspec.json.encode(document)]
         with translated():
             replaced = _REPLACE.run(self.client, ScriptCall([_records_key(shard, target_type)], arguments))
         return all(replaced)
@@ -287,7 +287,7 @@ class Catalogue:
             due_ms = None if epoch is None else schedule.due_ms(document.starts_at_ms, epoch)
             arguments += [
                 document.target_id,
-                _encode(document),
+                msgspec.json.encode(document),
                 "" if epoch is None else epoch,
                 "" if due_ms is None else due_ms,
                 document.starts_at_ms,
@@ -314,17 +314,14 @@ def _records_key(shard: int, target_type: TargetType) -> str:
 
 def _parse_target(record: bytes) -> Target:
     number, _, slice_seconds = record.partition(b" ")[0].partition(b"/")
-    target = _parse_document(record)
+    target = parse_document(record)
     first_release_at_ms, sliced = target.first_release_at_ms or 0, int(slice_seconds or 0)
     return Target(int(number), target.starts_at_ms, target.policy_version, first_release_at_ms, sliced)
 
 
-def _parse_document(record: bytes) -> TargetDocument:
+def parse_document(record: bytes) -> TargetDocument:
+    """Return the public metadata in a target's record."""
     return _DECODE(record.partition(b" ")[2])
-
-
-def _encode(document: TargetDocument) -> bytes:
-    return msgspec.json.encode(document)
 
 
 def _reconcile(

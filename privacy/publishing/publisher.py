@@ -17,11 +17,12 @@ from privacy.model.documents import (
     metadata_life_ms,
     published_life_ms,
 )
-from privacy.model.engagement import Kind, TargetType
+from privacy.model.engagement import Kind
 from privacy.model.sandbox import is_canary
 from privacy.store.connect import translated
-from privacy.store.keys import gallery_key, gallery_series_keys, gallery_shard
+from privacy.store.keys import VIDEO_LISTS, gallery_key, gallery_series_keys, gallery_shard
 from privacy.store.script import Script, ScriptCall
+from privacy.store.video_lists import hashtag_key, list_memberships
 
 if TYPE_CHECKING:
     # The platform plane publishes targets, and its image carries nothing of the tally.
@@ -45,7 +46,7 @@ class Publisher:
     client: Redis
 
     def publish_targets(self, targets: Sequence[TargetDocument]) -> None:
-        """Write public metadata, never over a newer revision. A creator's list of videos only grows.
+        """Write public metadata, never over a newer revision. Lists of videos only grow.
 
         What names a canary expires a week after its first release would be visible, unless there is one.
 
@@ -61,14 +62,33 @@ class Publisher:
         ]
         pipeline = self.client.pipeline(transaction=False)
         for target in targets:
-            if target.target_type == TargetType.VIDEO.value and target.creator_id:
-                videos = gallery_key("creator-videos", target.creator_id)
-                pipeline.zadd(videos, {target.target_id: target.declared_start_ms})
+            for videos in list_memberships(target):
+                pipeline.zadd(videos.key, {target.target_id: target.declared_start_ms})
+            for hashtag in () if is_canary(target.target_id) else target.hashtags:
+                pipeline.set(hashtag_key(hashtag), hashtag, nx=True)
             if is_canary(target.target_id):
                 _lengthen_life(pipeline, _names_of(target), metadata_life_ms(target))
         with translated():
             _PUBLISH_TARGET.run_all(self.client, calls)
             pipeline.execute()
+
+    def has_video_lists(self) -> bool:
+        """Return whether the lists of videos hold those that were registered before there were lists.
+
+        Raises:
+            StoreBusyError: the gallery did not answer.
+        """
+        with translated():
+            return self.client.get(VIDEO_LISTS) is not None
+
+    def note_video_lists(self) -> None:
+        """Note that they do.
+
+        Raises:
+            StoreBusyError: the gallery did not confirm; call again.
+        """
+        with translated():
+            self.client.set(VIDEO_LISTS, 1)
 
     def publish_releases(self, releases: Sequence[PendingRelease]) -> None:
         """Write releases and their ledger entries; the latest release of each series becomes its current one.
@@ -168,11 +188,9 @@ class Publisher:
 
 
 def _names_of(target: TargetDocument) -> list[str]:
-    """Returns the keys that name a target: its metadata and, of a video, the list of its creator's videos."""
-    names = [gallery_key("target", target.target_type, target.target_id)]
-    if target.target_type == TargetType.VIDEO.value and target.creator_id:
-        names.append(gallery_key("creator-videos", target.creator_id))
-    return names
+    """Returns the keys that name a target: its metadata and the lists of videos that it is in."""
+    key = gallery_key("target", target.target_type, target.target_id)
+    return [key, *(videos.key for videos in list_memberships(target))]
 
 
 def _lengthen_life(pipeline: Pipeline, names: Iterable[str], life_ms: int) -> None:

@@ -71,7 +71,10 @@ CANARY_GALLERY_KEYS: Final = (
 CANARY_SIGNATURE_KEYS: Final = "g:signatures:sandbox%3A*"
 CURRENT_KEYS: Final = "g:current:*"
 TARGET_KEYS: Final = "g:target:*"
-CREATOR_VIDEO_KEYS: Final = "g:creator-videos:*"
+VIDEO_LIST_KEYS: Final = ("g:creator-videos:*", "g:videos:*")
+VIDEO_LISTS: Final = "g:video-lists"
+"""Is there once the lists hold the videos that were registered before there were lists."""
+HASHTAG_KEYS: Final = "g:hashtag:*"
 DESCRIPTION_KEYS: Final = ("g:guarantee:*", "g:ledger:shards")
 GALLERY_API_KEYS: Final = "g:keys:*"
 PLATFORM_LIMIT_KEYS: Final = "l:platform:*"

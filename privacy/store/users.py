@@ -151,8 +151,10 @@ PUBLISHER: Final = AclUser(
         Grant((keys.CURRENT_KEYS, keys.TARGET_KEYS), ("get", "set")),
         # What is published about a canary expires; nothing real ever does.
         Grant(keys.CANARY_GALLERY_KEYS, ("pexpire",)),
-        # Which videos name a creator is public metadata, as the targets are.
-        Grant((keys.CREATOR_VIDEO_KEYS,), ("zadd",)),
+        # Which videos name a creator, a hashtag or a sound is public metadata, as the targets are.
+        Grant(keys.VIDEO_LIST_KEYS, ("zadd",)),
+        Grant((keys.HASHTAG_KEYS,), ("set",)),
+        Grant((keys.VIDEO_LISTS,), ("get", "set")),
         Grant(keys.DESCRIPTION_KEYS, ("set",)),
         Grant((keys.GALLERY_HEADER,), ("hget", "hgetall"), read_only=True),
     ),
@@ -181,7 +183,7 @@ PUBLIC: Final = AclUser(
     grants=(
         Grant(
             (keys.GALLERY_KEYS,),
-            ("get", "hget", "hmget", "hgetall", "zcard", "zrevrange", "zrevrank"),
+            ("get", "hget", "hmget", "hgetall", "zcard", "zcount", "zrevrange", "zrevrank"),
             read_only=True,
         ),
     ),
