@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MAX_SHOWN_CHARACTERS = 40
 _MAX_DIGITS = 9
 _DAY_RULE = "a UTC day as in 2026-05-04, or its begin as in 2026-05-04T00:00:00Z"
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DIGITS = re.compile(f"0|[1-9][0-9]{{0,{_MAX_DIGITS - 1}}}")
 
 
@@ -72,6 +73,21 @@ class UtcDay(fields.String):
         if begin_ms % MS_PER_DAY:
             raise ValidationError(f"is a time within a day; {_DAY_RULE}")
         return begin_ms
+
+
+class Moment(fields.String):
+    """A time with its zone, or a day in UTC for its begin, loaded as ms since 1970 UTC."""
+
+    def __init__(self, **options: Any) -> None:
+        metadata = {"format": "date-time", "example": "2026-05-04T12:00:00Z", **options.pop("metadata", {})}
+        super().__init__(metadata=metadata, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **options)
+        try:
+            return parse_timestamp_ms(f"{text}T00:00:00Z" if _DAY.fullmatch(text) else text)
+        except ValueError as error:
+            raise ValidationError(f"{error}, or a UTC day as in 2026-05-04") from error
 
 
 class PlainInteger(fields.Integer):

@@ -19,6 +19,7 @@ from api.public.services import PublicServices
 from api.web.docs import docs_operations
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.gallery.reader import GalleryReader
+from privacy.gallery.target_index import TargetIndex
 from privacy.model.timestamp import Clock
 from privacy.store.header import StoreHeader
 
@@ -69,6 +70,12 @@ def build_public_app(
     return build_app(
         PLANE,
         (*described, *docs_operations(document)),
-        PublicServices(gateway, gallery, LedgerReader(public), ReleaseCache(gallery, clock, time.monotonic)),
+        PublicServices(
+            gateway,
+            gallery,
+            TargetIndex(public),
+            LedgerReader(public),
+            ReleaseCache(gallery, clock, time.monotonic),
+        ),
         origins,
     )

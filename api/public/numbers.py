@@ -66,11 +66,13 @@ def make_number(
     return _make(figure, reason, release.epoch, times, overdue=overdue)
 
 
-def make_current_number(current: CurrentRelease, figure: Figure | None, now_ms: int) -> Number:
+def make_current_number(
+    current: CurrentRelease, figure: Figure | None, now_ms: int, reason: str = BELOW_THRESHOLD
+) -> Number:
     """Returns a number of the current release; before the first release it is not released yet."""
     overdue = is_overdue(current.next_release_at_ms, now_ms)
     if current.release:
-        return make_number(figure, current.release, overdue=overdue)
+        return make_number(figure, current.release, reason, overdue=overdue)
     return _make(None, NOT_YET_RELEASED, None, (None, current.next_release_at_ms), overdue=overdue)
 
 

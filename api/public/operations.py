@@ -15,7 +15,7 @@ from api.public.audience_routes import SCOPE_ROUTES
 from api.public.audiences import make_audience_operation
 from api.public.breakdowns import make_breakdown_operation
 from api.public.changes import make_changes_operation
-from api.public.find import creator_videos, dimensions
+from api.public.find import creator_videos, dimensions, groups, videos
 from api.public.kinds import KIND_ROUTES
 from api.public.services import PublicServices
 from api.public.target_metadata import CREATORS, VIDEOS
@@ -34,9 +34,12 @@ _FACTORIES = (
 def operations() -> tuple[Operation[PublicServices], ...]:
     """Returns the operations in the order of the API documentation; the pages for people are in `api.web`."""
     return (
-        *VIDEOS.operations(),
-        *CREATORS.operations(),
+        videos.OPERATION,
+        VIDEOS.make_single_operation(),
+        CREATORS.make_list_operation(),
+        CREATORS.make_single_operation(),
         creator_videos.OPERATION,
+        *groups.OPERATIONS,
         *(make(routes) for routes in KIND_ROUTES for make in _FACTORIES),
         authenticity.OPERATION,
         *(make_audience_operation(routes) for routes in SCOPE_ROUTES),

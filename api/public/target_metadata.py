@@ -40,10 +40,6 @@ class TargetResource:
     metadata: Callable[[TargetDocument], dict[str, Any]]
     example: Mapping[str, Any]
 
-    def operations(self) -> tuple[Operation[PublicServices], ...]:
-        """Returns the operations that read several targets, and one."""
-        return self._make_list_operation(), self._make_single_operation()
-
     @cached_property
     def described_schema(self) -> type[Schema]:
         """The schema of what `describe` returns."""
@@ -57,7 +53,8 @@ class TargetResource:
         total = make_current_number(current, figure, now_ms)
         return {**self.metadata(current.target), self.routes.noun: total}
 
-    def _make_single_operation(self) -> Operation[PublicServices]:
+    def make_single_operation(self) -> Operation[PublicServices]:
+        """Returns the operation that reads one target."""
         routes, target = self.routes, self.routes.target
 
         def get_target(services: PublicServices, request: Request) -> Response:
@@ -85,7 +82,8 @@ class TargetResource:
             },
         )
 
-    def _make_list_operation(self) -> Operation[PublicServices]:
+    def make_list_operation(self) -> Operation[PublicServices]:
+        """Returns the operation that reads several targets by their ids."""
         target, noun = self.routes.target, self.routes.noun
         example = {
             target.plural: [{**self.example, noun: PUBLISHED_EXAMPLE}],
@@ -104,12 +102,15 @@ class TargetResource:
             scope="read",
             limited="checked",
             handler=self._get_list,
-            query_schema=_make_ids_schema(target.example_id),
+            query_schema=Schema.from_dict({"ids": make_ids_field(target.example_id, required=True)}),
             responses={200: ResponseDoc(f"The {target.plural}.", self._make_list_schema(), example)},
         )
 
     def _get_list(self, services: PublicServices, request: Request) -> Response:
-        """Returns several targets; the response depends on the set of ids, not on their order."""
+        return json_response(self.read_list(services, request), max_age_seconds=METADATA_MAX_AGE_SECONDS)
+
+    def read_list(self, services: PublicServices, request: Request) -> dict[str, Any]:
+        """Returns the targets with the ids of a request, whatever the order of these."""
         kind = self.routes.kind
         ids = sorted(set(request.query["ids"]))
         found, gone, unknown = [], [], []
@@ -120,8 +121,7 @@ class TargetResource:
                 gone.append(target_id)
             else:
                 found.append(self.describe(current, request.now_ms))
-        document = {self.routes.target.plural: found, "gone": gone, "unknown": unknown}
-        return json_response(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
+        return {self.routes.target.plural: found, "gone": gone, "unknown": unknown}
 
     def _make_list_schema(self) -> type[Schema]:
         target = self.routes.target
@@ -138,16 +138,16 @@ class TargetResource:
         return ResponseSchema.from_dict(members, name=target.plural.capitalize())
 
 
-def _make_ids_schema(example_id: str) -> type[Schema]:
-    ids = IdentifierList(
+def make_ids_field(example_id: str, **options: Any) -> IdentifierList:
+    """Returns the query parameter that lists ids."""
+    return IdentifierList(
         MAX_IDS,
-        required=True,
         metadata={
             "description": f"Up to {MAX_IDS} ids, separated by commas; order and repetition do not matter.",
             "example": [example_id, f"{example_id}3"],
         },
+        **options,
     )
-    return Schema.from_dict({"ids": ids})
 
 
 class VideoSchema(ResponseSchema):

@@ -147,22 +147,6 @@ class GalleryReader:
             count, ids = pipeline.execute()
         return CreatorVideos(count, [video_id.decode() for video_id in ids])
 
-    def read_creator_videos_after(self, creator_id: str, after: str | None, limit: int) -> list[str] | None:
-        """Reads the next videos of a creator's list, newest first; None if it has no video `after`.
-
-        Args:
-            creator_id: the creator.
-            after: the video that precedes them; None for the newest ones.
-            limit: how many at most.
-        """
-        key = gallery_key("creator-videos", creator_id)
-        with translated():
-            rank = -1 if after is None else cast("int | None", self._client.zrevrank(key, after))
-            if rank is None:
-                return None
-            ids = cast("list[bytes]", self._client.zrevrange(key, rank + 1, rank + limit))
-        return [video_id.decode() for video_id in ids]
-
     def read_audience(self, scope_id: str, kind: str) -> list[AudienceDocument]:
         """Reads all releases of one audience, in the order of periods.
 

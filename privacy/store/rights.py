@@ -22,6 +22,7 @@ _HARMLESS_ARGUMENTS: Final = {
     "get": (),
     "hgetall": (),
     "zcard": (),
+    "zcount": ("0", "0"),
     "hget": ("0",),
     "hmget": ("0",),
     "zrevrange": ("0", "0"),

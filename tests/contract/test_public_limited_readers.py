@@ -144,6 +144,8 @@ def test_what_belongs_to_others_is_unknown_in_lists(plane: PublicPlane, limited:
     path = LISTS[name]
     ids = {kind: f"{OWN[kind]},{THEIRS[kind]},{UNKNOWN[kind]},hidden" for kind in OWN}
     document = plane.get(path.format(**ids), token=limited).json()
+    for of_filters in ("next_cursor", "compared"):
+        assert document.pop(of_filters, None) is None
     shown = document.pop("videos" if "videos" in document else "creators")
     assert [one.get("video_id", one.get("creator_id")) for one in shown] in (["shown"], ["maker"])
     assert document == {

@@ -91,7 +91,7 @@ def target(video_id: str, **changes: Any) -> TargetDocument:
         creator_id="c-12",
         title="Sourdough in 40 seconds",
         hashtags=["baking"],
-        sound_id=None,
+        sound_id="s-7",
         duration_seconds=40,
         starts_at_ms=POSTED_MS,
         taken_down=None,

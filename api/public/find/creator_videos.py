@@ -1,62 +1,19 @@
 """`GET /v1/creators/{creator_id}/videos`: the videos of a creator with their likes, newest first."""
 
-from typing import NamedTuple
-
 from marshmallow import fields
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import PageSchema, decode_name, encode_name, make_cursor_error
 from api.public.access.readable import require_readable
+from api.public.find.video_filter import VideoFilter
 from api.public.kinds import CREATOR, FOLLOWERS, GONE_DOC, LIKES
 from api.public.numbers import PUBLISHED_EXAMPLE
 from api.public.release_cache import require_available
 from api.public.response_fields import list_field, next_cursor_field
 from api.public.services import PublicServices
 from api.public.target_metadata import METADATA_MAX_AGE_SECONDS, VIDEOS
-from privacy.gallery.reader import CurrentRelease, GalleryReader
 
 _LISTING = "creator_videos"
-
-
-class FoundVideos(NamedTuple):
-    """One page of the videos of a creator.
-
-    Args:
-        videos: those that are shown now, newest first.
-        last: id of the last video that was looked at, shown or not; None at the end of the list.
-    """
-
-    videos: list[CurrentRelease]
-    last: str | None
-
-
-def find_creator_videos(
-    gallery: GalleryReader, creator_id: str, after: str | None, limit: int
-) -> FoundVideos | None:
-    """Finds videos that name a creator now and are not taken down, each with its current release of likes.
-
-    A video keeps its place in the list for good, so each one that was there when the first page was read is
-    met exactly once. A page has fewer videos than the limit where some were taken down or given away.
-
-    Args:
-        gallery: where they are read.
-        creator_id: the creator.
-        after: id of the last video of the page before; None for the first page.
-        limit: how many videos are looked at.
-
-    Returns:
-        The page; None if the list has no video `after`.
-    """
-    ids = gallery.read_creator_videos_after(creator_id, after, limit + 1)
-    if ids is None:
-        return None
-    looked_at = ids[:limit]
-    videos = [
-        video
-        for video in gallery.read_current_releases(looked_at, LIKES.kind)
-        if video and video.target.creator_id == creator_id and video.target.taken_down is None
-    ]
-    return FoundVideos(videos, looked_at[-1] if len(ids) > limit else None)
 
 
 def get_creator_videos(services: PublicServices, request: Request) -> Response:
@@ -73,7 +30,8 @@ def get_creator_videos(services: PublicServices, request: Request) -> Response:
     require_available(creator, creator_id, FOLLOWERS.kind)
     cursor = request.query.get("cursor")
     after = None if cursor is None else decode_name(_LISTING, cursor)
-    found = find_creator_videos(services.gallery, creator_id, after, request.query["limit"])
+    wanted = VideoFilter(creator_id=creator_id)
+    found = wanted.find(services.index, services.gallery, request.query["limit"], after)
     if found is None:
         raise make_cursor_error()
     document = {

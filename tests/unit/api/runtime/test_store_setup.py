@@ -16,19 +16,24 @@ from api.runtime.policy_source import read_policy
 from api.runtime.release import make_ledger_signer
 from api.runtime.store_keys import KeyFiles
 from api.runtime.store_setup import ONE_SHARD, StoreSetup
+from privacy.catalogue.catalogue import Catalogue, TargetMetadata
 from privacy.errors import PolicyError, StoreError
 from privacy.gallery.reader import GalleryReader
+from privacy.gallery.target_index import TargetIndex
 from privacy.maintenance.key_rotation import KeyRotation
 from privacy.maintenance.throttle import Throttle
 from privacy.model.documents import CURRENT_VERSION
+from privacy.model.engagement import TargetType
 from privacy.policy.file import DEFAULT_POLICY_PATH
+from privacy.publishing.publisher import Publisher
 from privacy.rollback.guard import RollbackGuard
 from privacy.signing import signing_key_file
 from privacy.signing.signing_key_file import create_ledger_key, load_store_signing_key, rotate_ledger_key
 from privacy.store import credentials
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
-from privacy.store.keys import GALLERY_HEADER, POLICIES, STORE_HEADER, outer_key_key
+from privacy.store.keys import GALLERY_HEADER, POLICIES, STORE_HEADER, VIDEO_LISTS, outer_key_key
+from privacy.store.video_lists import VideoList
 from privacy.vault import pseudonym_key_file
 from privacy.vault.pseudonym_key_file import begin_rotation, create_key_file, end_rotation, load_store_keys
 from privacy.vault.shards import AccountShards, PseudonymKeys
@@ -59,6 +64,28 @@ def test_setting_up_again_changes_nothing(store: Store, setup: StoreSetup) -> No
     assert second.header == first.header
     ids = {store.root.hget(key, "store_id") for key in (STORE_HEADER, GALLERY_HEADER)}
     assert ids == {first.header.store_id.encode()}
+
+
+def test_the_videos_of_an_older_store_are_listed(store: Store, setup: StoreSetup) -> None:
+    """Once, by the setup: a store from before has no lists. Canaries are in none."""
+    prepared = setup.prepare(store.settings)
+    publisher = Publisher(store.publisher)
+    shards, policy = prepared.header.target_shards, setup.source.policy
+    catalogue = Catalogue(store.platform, shards, policy, publisher.publish_targets)
+    videos = [
+        TargetMetadata(TargetType.VIDEO, name, clock_ms(), hashtags=("fog",))
+        for name in ("v-1", "v-2", "sandbox:v-3")
+    ]
+    catalogue.register(videos, clock_ms())
+    index = TargetIndex(store.public)
+    lists = (VideoList.of_all(), VideoList.of_hashtag("fog"))
+    for present in (2, 0):
+        setup.prepare(store.settings)
+        assert [index.count(videos) for videos in lists] == [present, present]
+        store.root.delete(*(videos.key for videos in lists))
+    store.root.delete(VIDEO_LISTS)
+    setup.prepare(store.settings)
+    assert [index.count(videos) for videos in lists] == [2, 2]
 
 
 @pytest.mark.parametrize(
