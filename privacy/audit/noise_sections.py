@@ -13,8 +13,8 @@ from privacy.audit.noise_statistics import FALSE_ALARM, exact_bins, fit_p_value
 from privacy.audit.report_model import Finding, HistogramPlot, Section
 
 WRONG_SCALE: Final = 1.02
-ENOUGH_DRAWS: Final = 300_000
-"""Enough to detect a scale that is wrong by 2 %."""
+ENOUGH_DRAWS: Final = 500_000
+"""Enough to detect a scale that is wrong by 2 %, but for one in a million samples."""
 SURE_HITS: Final = 16
 """Expected draws beyond a point; with probability 1e-7 there are none."""
 
