@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from marshmallow import Schema, ValidationError, fields
@@ -54,6 +54,29 @@ class IdentifierList(fields.List[str]):
         if len(texts) > self.max_items:
             raise ValidationError(f"lists {len(texts)} ids; at most {self.max_items}")
         return [self.inner.deserialize(text, attr, data, **options) for text in texts]
+
+
+class NameList(fields.List[str]):
+    """Names in a list, or separated by commas in one text; loaded in order, each once.
+
+    Args:
+        max_items: how many at most.
+        parse: returns one of them as it is meant, or raises a `ValidationError`.
+    """
+
+    def __init__(self, max_items: int, parse: Callable[[str], str], **options: Any) -> None:
+        metadata = {"minItems": 1, "maxItems": max_items, **options.pop("metadata", {})}
+        super().__init__(fields.String(), metadata=metadata, **options)
+        self.max_items = max_items
+        self.parse = parse
+
+    def _deserialize(self, value: Any, *_given: Any, **_options: Any) -> list[Any]:
+        names = value.split(",") if isinstance(value, str) else value
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValidationError("is no list of texts; a list, or one text with commas")
+        if not 0 < len(names) <= self.max_items:
+            raise ValidationError(f"lists {len(names)}; 1 to {self.max_items}")
+        return [*dict.fromkeys(self.parse(name.strip()) for name in names)]
 
 
 class UtcDay(fields.String):
@@ -133,7 +156,7 @@ def load_query(schema: Schema | None, arguments: MultiDict[str, str]) -> Mapping
     found: dict[str, list[str]] = {}
     for sent_name, values in arguments.lists():
         name = sent_name.removesuffix("[]")
-        is_list = isinstance(known.get(name), IdentifierList)
+        is_list = isinstance(known.get(name), IdentifierList | NameList)
         if name not in known or not (is_list or name == sent_name):
             raise _unknown_parameter(sent_name[:_MAX_SHOWN_CHARACTERS], [*known])
         if len(values) > 1 and not is_list:

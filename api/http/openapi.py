@@ -8,7 +8,7 @@ from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
-from api.http.arguments import IdentifierList
+from api.http.arguments import IdentifierList, NameList
 from api.http.operation import LOCATION, NDJSON, PAGE, Body, Operation, ResponseDoc
 from api.http.problems import PROBLEM_JSON, REASON_PHRASES
 
@@ -216,4 +216,4 @@ def _component_name(status: int) -> str:
 
 
 def _comma_separated(_converter: Any, field: fields.Field[Any], **_options: Any) -> dict[str, Any]:
-    return {"explode": False} if isinstance(field, IdentifierList) else {}
+    return {"explode": False} if isinstance(field, IdentifierList | NameList) else {}

@@ -17,6 +17,7 @@ from api.public.breakdowns import make_breakdown_operation
 from api.public.changes import make_changes_operation
 from api.public.find import creator_videos, dimensions, groups, videos
 from api.public.kinds import KIND_ROUTES
+from api.public.query import operation as query
 from api.public.services import PublicServices
 from api.public.target_metadata import CREATORS, VIDEOS
 from api.public.timeseries import make_timeseries_operation
@@ -44,6 +45,7 @@ def operations() -> tuple[Operation[PublicServices], ...]:
         authenticity.OPERATION,
         *(make_audience_operation(routes) for routes in SCOPE_ROUTES),
         *TREND_OPERATIONS,
+        *query.OPERATIONS,
         release_feed.OPERATION,
         guarantee.OPERATION,
         dimensions.OPERATION,

@@ -52,6 +52,8 @@ CHECKED: Final = {
 """By operation, a path whose arguments name one video or one creator."""
 LISTS: Final = {"get_videos": "/v1/videos?ids={video}", "get_creators": "/v1/creators?ids={creator}"}
 """Those whose arguments name several: what is not readable is unknown there."""
+IN_QUERIES: Final = ("get_query", "post_query")
+"""In `test_public_query.py`."""
 OWN: Final = {"video": "shown", "creator": "maker"}
 THEIRS: Final = {"video": "foreign", "creator": "c-99"}
 UNKNOWN: Final = {"video": "nobody", "creator": "no-one"}
@@ -102,7 +104,7 @@ def seen(answer: requests.Response) -> tuple[int, bytes, dict[str, str]]:
 
 def test_every_operation_is_listed() -> None:
     """An operation that a limited reader reaches is in one of the tables above."""
-    listed = {"checked": {*CHECKED, *LISTS}, "open": {*OPEN}, "refused": {*REFUSED}}
+    listed = {"checked": {*CHECKED, *LISTS, *IN_QUERIES}, "open": {*OPEN}, "refused": {*REFUSED}}
     assert listed == {
         limited: {name for name, operation in OPERATIONS.items() if operation.limited == limited}
         for limited in listed

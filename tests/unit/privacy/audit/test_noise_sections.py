@@ -9,7 +9,7 @@ from privacy.audit.noise_statistics import FALSE_ALARM, exact_bins
 
 @pytest.mark.parametrize("scale", [11_000, 86_780])
 def test_a_sound_sample_rejects_the_wrong_scale(scale: int) -> None:
-    """With enough draws, one that does not is rarer than a false alarm: Pearson's statistic is non-central χ²."""
+    """One that does not is rarer than a false alarm: Pearson's statistic is non-central χ²."""
     bins = exact_bins(scale)
     wrong = bins.probabilities_at(scale * WRONG_SCALE)
     freedom = len(wrong) - 1
