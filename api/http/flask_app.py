@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+import msgspec
 from flask import Flask
 from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import HTTPException, NotFound, RequestURITooLarge, ServiceUnavailable
@@ -22,9 +23,10 @@ from api.http.caller import Caller, require_origin, require_scope, require_unlim
 from api.http.cross_origin import CrossOriginMiddleware
 from api.http.logs import RequestLog
 from api.http.middleware import AccessLogMiddleware, RequestMetrics, context_of
-from api.http.operation import Operation, Request
+from api.http.operation import JSON, Operation, Request, Response
 from api.http.problems import problem_response
 from api.http.rate_limit import RateLimiter
+from api.http.representation import choose_media_type, represent
 from api.http.request_body import read_body
 from api.http.responses import RawResponse, finish_response
 from privacy.errors import InvalidInputError, StoreBusyError, StoreError, StoreLostError
@@ -166,9 +168,20 @@ def _build_view(operation: Operation[Services], services: Services) -> Callable[
             )  # no earlier than the body, for which this process may have waited
         # Without a key nothing is decided by time, and liveness must not depend on a store.
         checked = Request(path, query, body, EnvironHeaders(environ), key, context.now_ms)
-        return finish_response(operation.handler(services, checked), environ, context.headers)
+        response = operation.handler(services, checked)
+        if operation.rows:
+            response = _represent_rows(response, operation.rows, checked)
+        return finish_response(response, environ, context.headers)
 
     return view
+
+
+def _represent_rows(response: Response, member: str, request: Request) -> Response:
+    """Returns a list in the representation that the caller prefers."""
+    media_type = choose_media_type(request.headers)
+    if media_type != JSON:
+        response = represent(response, member, media_type)
+    return msgspec.structs.replace(response, headers={**response.headers, "Vary": "Accept"})
 
 
 def _load_query(schema: Schema | None, environ: WSGIEnvironment) -> Mapping[str, Any]:

@@ -9,8 +9,9 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 
 from api.http.arguments import IdentifierList, NameList
-from api.http.operation import LOCATION, NDJSON, PAGE, Body, Operation, ResponseDoc
+from api.http.operation import JSON, LOCATION, NDJSON, PAGE, Body, Operation, ResponseDoc
 from api.http.problems import PROBLEM_JSON, REASON_PHRASES
+from api.http.representation import CSV, PARQUET
 
 TAGS = {
     "public": "The public plane: reads of releases and public metadata.",
@@ -174,7 +175,7 @@ def _responses(operation: Operation[Any]) -> dict[str, Any]:
             "headers": _refer_to(("ETag", *_LIMIT)),
         }
     responses |= {
-        str(status): _response(response, _headers(operation, status))
+        str(status): _response(response, _headers(operation, status), operation.rows)
         for status, response in operation.responses.items()
     }
     return dict(sorted(responses.items()))
@@ -197,7 +198,7 @@ def _refer_to(names: Iterable[str]) -> dict[str, str]:
     return {name: name for name in names}
 
 
-def _response(response: ResponseDoc, headers: Iterable[str]) -> dict[str, Any]:
+def _response(response: ResponseDoc, headers: Iterable[str], rows: str | None) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if response.schema:
         content["schema"] = response.schema
@@ -206,6 +207,9 @@ def _response(response: ResponseDoc, headers: Iterable[str]) -> dict[str, Any]:
     by_type = {response.media_type: content}
     if response.line:
         by_type[NDJSON] = {"schema": response.line}
+    if rows and response.media_type == JSON:
+        by_type |= {CSV: {"schema": {"type": "string"}}, NDJSON: {"schema": {"type": "object"}}}
+        by_type[PARQUET] = {"schema": {"type": "string", "contentMediaType": PARQUET}}
     document = {"description": response.description, "content": by_type}
     named = _refer_to((*response.headers, *headers))
     return document | ({"headers": named} if named else {})

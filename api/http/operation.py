@@ -136,6 +136,8 @@ class Operation(Generic[Services_contra]):
         header_schema: headers that the handler reads; for documentation only.
         body: the request body; without one, a body is refused.
         limited: what becomes of a reader that is limited to creators.
+        rows: the list in the response whose items become rows where the caller asks for CSV, NDJSON or
+            Parquet (`api.http.representation`); None for a response without such a list.
     """
 
     method: str
@@ -152,3 +154,4 @@ class Operation(Generic[Services_contra]):
     header_schema: type[Schema] | None = None
     body: Body | None = None
     limited: Limited = "refused"
+    rows: str | None = None

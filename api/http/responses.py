@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.http import parse_etags
 
+from api.http.compression import GZIP, accepts_gzip, compress, is_compressible
 from api.http.operation import Response
 from api.http.problems import REASON_PHRASES
 
@@ -99,16 +100,24 @@ def finish_response(response: Response, environ: WSGIEnvironment, more_headers: 
         more_headers: headers to add.
     """
     headers = [*response.headers.items(), *more_headers, *security_headers(response.headers)]
+    body, suffix = response.body, ""
+    if is_compressible(response.media_type, len(body)):
+        headers.append(("Vary", "Accept-Encoding"))
+        if accepts_gzip(environ.get("HTTP_ACCEPT_ENCODING", "")):
+            headers.append(("Content-Encoding", GZIP))
+            suffix = f"-{GZIP}"  # other bytes: a strong tag of their own
     if response.max_age_seconds is None:
         headers.append(("Cache-Control", "no-store"))
     else:
-        etag = response.etag or etag_of(response.body)
+        etag = response.etag or etag_of(body)
         headers += (
-            ("ETag", etag),
+            ("ETag", f'{etag[:-1]}{suffix}"'),
             ("Cache-Control", f"private, max-age={response.max_age_seconds}"),
             ("Vary", "Authorization"),
         )
         if matches_etag(environ.get("HTTP_IF_NONE_MATCH"), etag):
             return RawResponse(HTTPStatus.NOT_MODIFIED, headers, b"")
-    headers += (("Content-Type", response.media_type), ("Content-Length", str(len(response.body))))
-    return RawResponse(response.status, headers, response.body)
+    if suffix:
+        body = compress(body, is_kept=response.etag is not None)
+    headers += (("Content-Type", response.media_type), ("Content-Length", str(len(body))))
+    return RawResponse(response.status, headers, body)

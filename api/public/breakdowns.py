@@ -59,6 +59,7 @@ def make_breakdown_operation(routes: KindRoutes) -> Operation[PublicServices]:
         "noise protects it.",
         tag="public",
         scope="read",
+        rows="cells",
         limited="checked",
         handler=get_breakdown,
         path_schema=target.make_path_schema({"dimension": dimension}),

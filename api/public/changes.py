@@ -146,6 +146,7 @@ def make_changes_operation(routes: KindRoutes) -> Operation[PublicServices]:
         description=_DESCRIPTION.format(noun=routes.noun),
         tag="public",
         scope="read",
+        rows="days",
         limited="checked",
         handler=get_changes,
         path_schema=target.make_path_schema(),

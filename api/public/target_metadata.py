@@ -100,6 +100,7 @@ class TargetResource:
             "creators, those of others do not exist.",
             tag="public",
             scope="read",
+            rows=target.plural,
             limited="checked",
             handler=self._get_list,
             query_schema=Schema.from_dict({"ids": make_ids_field(target.example_id, required=True)}),

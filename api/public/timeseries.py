@@ -92,6 +92,7 @@ def make_timeseries_operation(routes: KindRoutes) -> Operation[PublicServices]:
         "total is about at least k accounts; a change may be about fewer. Published releases never change.",
         tag="public",
         scope="read",
+        rows="points",
         limited="checked",
         handler=get_timeseries,
         path_schema=target.make_path_schema(),

@@ -58,7 +58,8 @@ def docs_operations(document: Mapping[str, Any]) -> tuple[Operation[object], ...
     Args:
         document: the OpenAPI document.
     """
-    openapi = Response(msgspec.json.encode(document), max_age_seconds=PAGE_MAX_AGE_SECONDS)
+    described = msgspec.json.encode(document)
+    openapi = Response(described, max_age_seconds=PAGE_MAX_AGE_SECONDS, etag=etag_of(described))
     page = _read_asset("api.web", "docs.html", HTML, _POLICY)
     assets = {name: _read_asset(*location) for name, location in _ASSETS.items()}
     pages = {path: _read_text(path) for path in _list_pages()}

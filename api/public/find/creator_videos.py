@@ -53,6 +53,7 @@ OPERATION: Operation[PublicServices] = Operation(
     "`limit`: only a `next_cursor` of null says that it is the last one.",
     tag="public",
     scope="read",
+    rows="videos",
     limited="checked",
     handler=get_creator_videos,
     path_schema=CREATOR.make_path_schema(),

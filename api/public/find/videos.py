@@ -191,6 +191,7 @@ OPERATION: Operation[PublicServices] = Operation(
     "limited to creators names one of them in `creator_id`; other videos do not exist for it.",
     tag="public",
     scope="read",
+    rows="videos",
     limited="checked",
     handler=get_videos,
     query_schema=VideosQuerySchema,

@@ -213,6 +213,7 @@ def _make_operation(method: str, **more: Any) -> Operation[PublicServices]:
         description=_DESCRIPTION,
         tag="public",
         scope="read",
+        rows="rows",
         limited="checked",
         responses={
             200: ResponseDoc(
