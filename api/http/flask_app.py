@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -22,13 +23,13 @@ from api.http.arguments import load_path, load_query
 from api.http.caller import Caller, require_origin, require_scope, require_unlimited
 from api.http.cross_origin import CrossOriginMiddleware
 from api.http.logs import RequestLog
-from api.http.middleware import AccessLogMiddleware, RequestMetrics, context_of
+from api.http.middleware import AccessLogMiddleware, RequestContext, RequestMetrics, context_of
 from api.http.operation import JSON, Operation, Request, Response
 from api.http.problems import problem_response
 from api.http.rate_limit import RateLimiter
 from api.http.representation import choose_media_type, represent
 from api.http.request_body import read_body
-from api.http.responses import RawResponse, finish_response
+from api.http.responses import Headers, RawResponse, finish_response
 from privacy.errors import InvalidInputError, StoreBusyError, StoreError, StoreLostError
 from privacy.model.timestamp import Clock
 
@@ -166,12 +167,13 @@ def _build_view(operation: Operation[Services], services: Services) -> Callable[
             context.now_ms = (
                 gateway.clock()
             )  # no earlier than the body, for which this process may have waited
+        charge = partial(_charge, gateway, context)
         # Without a key nothing is decided by time, and liveness must not depend on a store.
-        checked = Request(path, query, body, EnvironHeaders(environ), key, context.now_ms)
+        checked = Request(path, query, body, EnvironHeaders(environ), key, context.now_ms, charge)
         response = operation.handler(services, checked)
         if operation.rows:
             response = _represent_rows(response, operation.rows, checked)
-        return finish_response(response, environ, context.headers)
+        return finish_response(response, environ, partial(_settle, gateway, context))
 
     return view
 
@@ -196,15 +198,35 @@ def _load_query(schema: Schema | None, environ: WSGIEnvironment) -> Mapping[str,
 def _authorize(gateway: Gateway, operation: Operation[Any], scope: str, environ: WSGIEnvironment) -> Caller:
     context = context_of(environ)
     key = gateway.authenticator.check(environ.get("HTTP_AUTHORIZATION"), context.now_ms)
-    allowance = gateway.limiter.acquire(key, context.now_ms)
-    context.headers += allowance.headers()
-    if allowance.exceeded:
-        raise allowance.refusal()
+    context.allowance = gateway.limiter.acquire(key, context.now_ms)
+    if context.allowance.exceeded:
+        raise context.allowance.refusal()
     # Counted before: a request that is refused costs as much as another.
     require_origin(key, environ.get("HTTP_ORIGIN"))
     require_scope(key, scope)
     require_unlimited(key, operation.limited)
     return key
+
+
+def _settle(gateway: Gateway, context: RequestContext, status: int) -> Headers:
+    """Returns the headers of the rate limit; what got nothing new, or failed here, was not counted."""
+    if context.allowance is None:
+        return []
+    if context.key and (status == HTTPStatus.NOT_MODIFIED or status >= HTTPStatus.INTERNAL_SERVER_ERROR):
+        context.allowance = gateway.limiter.refund(context.key, context.allowance)
+    return [*context.allowance.headers()]
+
+
+def _charge(gateway: Gateway, context: RequestContext, requests: int) -> None:
+    """Counts a request as several in all; the second call for the same request counts nothing again."""
+    counted = context.allowance
+    if context.key is None or counted is None or requests <= counted.amount:
+        return
+    more = gateway.limiter.acquire(context.key, context.now_ms, requests - counted.amount)
+    before = counted.amount if counted.window == more.window else 0
+    context.allowance = msgspec.structs.replace(more, amount=before + more.amount)
+    if more.exceeded:
+        raise more.refusal()
 
 
 def _handle_error(gateway: Gateway, environ: WSGIEnvironment, error: Exception) -> RawResponse:
@@ -214,7 +236,7 @@ def _handle_error(gateway: Gateway, environ: WSGIEnvironment, error: Exception) 
     response = problem_response(error)
     if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, ServiceUnavailable):
         gateway.log.failed(context.operation_id, error)
-    return finish_response(response, environ, context.headers)
+    return finish_response(response, environ, partial(_settle, gateway, context))
 
 
 def _find_cause(gateway: Gateway, error: Exception) -> Exception:

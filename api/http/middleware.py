@@ -13,6 +13,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from api.http.caller import Caller
 from api.http.logs import RequestLog
+from api.http.rate_limit import Allowance
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -69,15 +70,15 @@ class RequestContext:
 
     Args:
         operation_id: name of the operation; `UNMATCHED` where no route matches.
-        headers: headers that the response carries in addition to its own, whether it succeeds or fails.
         key: who asks, once the request is admitted.
+        allowance: the requests that this one counts as.
         now_ms: when it was admitted, in ms since 1970 UTC.
         started: when the request arrived, by `time.perf_counter`.
     """
 
     operation_id: str = UNMATCHED
-    headers: list[tuple[str, str]] = field(default_factory=list)
     key: Caller | None = None
+    allowance: Allowance | None = None
     now_ms: int = 0
     started: float = field(default_factory=time.perf_counter)
 

@@ -39,6 +39,8 @@ class Request(msgspec.Struct, frozen=True):
         headers: request headers; lookups ignore case.
         key: who asks, whatever the credential; None where the operation is open.
         now_ms: when the request arrived, in ms since 1970 UTC; 0 for an operation without an API key.
+        charge: counts this request as so many in all, before the work is done; raises TooManyRequests (429)
+            if they exceed the limit. A 304 and an error of the server give all of them back.
     """
 
     path: Mapping[str, str]
@@ -47,6 +49,7 @@ class Request(msgspec.Struct, frozen=True):
     headers: Headers
     key: Caller | None
     now_ms: int
+    charge: Callable[[int], None] = lambda _requests: None
 
 
 class Response(msgspec.Struct, frozen=True):

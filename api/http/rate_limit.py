@@ -7,6 +7,7 @@ only has no room for writes, each process counts the requests that it answers it
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -26,19 +27,28 @@ _KEPT_WINDOWS = 2
 """A counter lives longer than its window, so that it is never counted up as it expires."""
 SLOTS_PER_LIMIT = 20
 """A reservation takes at most one slot: the limit divided by this."""
+REFUNDS_PER_LIMIT = 10
+"""Of one key, a process gives back at most the limit times this in a window."""
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """The requests of an API key in the current window: its limit, and how many are used."""
+    """The requests of an API key in the current window: its limit, and how many are used.
+
+    Args:
+        limit: requests in a window.
+        used: how many are used, with those that are counted here.
+        reset_seconds: until the next window.
+        window: number of the window.
+        amount: how many are counted here; 0 if they exceed the limit, or were given back.
+        exceeded: whether these requests exceed the limit.
+    """
 
     limit: int
     used: int
     reset_seconds: int
-
-    @property
-    def exceeded(self) -> bool:
-        """True if the request that was just counted exceeds the limit."""
-        return self.used > self.limit
+    window: int
+    amount: int
+    exceeded: bool = False
 
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Return the response headers."""
@@ -48,7 +58,7 @@ class Allowance(msgspec.Struct, frozen=True):
         )
 
     def refusal(self) -> TooManyRequests:
-        """Return the 429 for a request that exceeds the limit."""
+        """Return the 429 for what exceeds the limit."""
         return TooManyRequests(
             f"This API key allows at most {self.limit} requests per minute.", retry_after=self.reset_seconds
         )
@@ -61,6 +71,10 @@ class RateLimiter:
     stay within the limit. Reservations double up to a twentieth of the limit, so a process that stops
     asking wastes no more than that. A key with a small limit is counted request by request.
 
+    What the store counts is the sum of what all processes have used and still hold. A process uses what it
+    holds only down to the number by which the store's count exceeded the limit when it asked last, so what is
+    given back, to the process or to the store, never lets more through than the limit.
+
     Args:
         storage: a storage of the `limits` library; raises its StorageError when it fails.
     """
@@ -70,11 +84,16 @@ class RateLimiter:
         self._window = 0
         self._reservations: dict[str, _Reservation] = {}
 
-    def acquire(self, key: Caller, now_ms: int) -> Allowance:
-        """Count one request.
+    def acquire(self, key: Caller, now_ms: int, amount: int = 1) -> Allowance:
+        """Count requests: all of them, or one if they exceed the limit.
+
+        Args:
+            key: who asks.
+            now_ms: the time, in ms since 1970 UTC.
+            amount: how many requests it counts as.
 
         Raises:
-            StoreBusyError: the store does not respond and nothing is reserved.
+            StoreBusyError: the store does not respond and too little is reserved.
         """
         window, elapsed_seconds = divmod(now_ms // 1000, WINDOW_SECONDS)
         if window != self._window:
@@ -85,14 +104,36 @@ class RateLimiter:
         if not reservation.lock.acquire(blocking=may_wait()):
             raise WouldWaitError
         try:
-            if not reservation.left:
-                self._reserve(reservation, key, window)
-            reservation.left -= 1
-            reservation.taken += 1
-            used = reservation.end - reservation.left
+            if reservation.left < amount:
+                self._reserve(reservation, key, window, amount)
+            reservation.left -= amount
+            reservation.taken += amount
+            exceeded = reservation.used > key.requests_per_minute
+            if exceeded and amount > 1:
+                self._give_back(reservation, key, window, amount - 1)
+            used = reservation.used
         finally:
             reservation.lock.release()
-        return Allowance(key.requests_per_minute, used, WINDOW_SECONDS - elapsed_seconds)
+        reset_seconds = WINDOW_SECONDS - elapsed_seconds
+        return Allowance(
+            key.requests_per_minute, used, reset_seconds, window, 0 if exceeded else amount, exceeded
+        )
+
+    def refund(self, key: Caller, allowance: Allowance) -> Allowance:
+        """Give requests back that need not have been counted; return what is used then.
+
+        Of one key, one process gives back ten times the limit in a window at most: nobody reads for nothing
+        without end. What was counted in an earlier window stays counted there.
+        """
+        reservation = self._reservations.get(key.key_id)
+        if reservation is None or allowance.window != self._window or not allowance.amount:
+            return allowance
+        with reservation.lock:
+            reservation.refunded += allowance.amount
+            if reservation.refunded > REFUNDS_PER_LIMIT * key.requests_per_minute:
+                return allowance
+            self._give_back(reservation, key, allowance.window, allowance.amount)
+            return msgspec.structs.replace(allowance, used=reservation.used, amount=0)
 
     def ready(self) -> None:
         """Check that the store responds.
@@ -103,11 +144,23 @@ class RateLimiter:
         if not self._storage.check():
             raise StoreBusyError("the rate limit store does not respond")
 
-    def _reserve(self, reservation: _Reservation, key: Caller, window: int) -> None:
-        max_amount = max(1, key.requests_per_minute // SLOTS_PER_LIMIT)
-        amount = min(max_amount, max(1, reservation.taken))
-        reservation.end = self._add(f"{key.key_id}:{window}", reservation.end, amount)
-        reservation.left = amount
+    def _reserve(self, reservation: _Reservation, key: Caller, window: int, amount: int) -> None:
+        """Reserve what is missing, or more: as much as was taken so far, within a slot."""
+        wanted = max(amount - reservation.left, min(_max_slot(key), reservation.taken))
+        reservation.end = self._add(_counter(key, window), reservation.end, wanted)
+        reservation.left += wanted
+
+    def _give_back(self, reservation: _Reservation, key: Caller, window: int, amount: int) -> None:
+        """Put requests back into a reservation, and what exceeds a slot back into the store.
+
+        What the store cannot take now stays with this process.
+        """
+        reservation.left += amount
+        surplus = reservation.left - _max_slot(key)
+        if surplus > 0 and may_wait():
+            with suppress(StoreBusyError):
+                reservation.end = self._add(_counter(key, window), reservation.end, -surplus)
+                reservation.left -= surplus
 
     def _add(self, name: str, known: int, amount: int) -> int:
         """Adds to a counter; on a store without room for it, this process counts on from what it knows."""
@@ -119,6 +172,14 @@ class RateLimiter:
             raise StoreBusyError("the rate limit store does not respond") from error
 
 
+def _max_slot(key: Caller) -> int:
+    return max(1, key.requests_per_minute // SLOTS_PER_LIMIT)
+
+
+def _counter(key: Caller, window: int) -> str:
+    return f"{key.key_id}:{window}"
+
+
 @dataclass(slots=True)
 class _Reservation:
     """The requests that one process has reserved for a key: the last `left` ones up to number `end`."""
@@ -126,7 +187,13 @@ class _Reservation:
     end: int = 0
     left: int = 0
     taken: int = 0
+    refunded: int = 0
     lock: Lock = field(default_factory=Lock)
+
+    @property
+    def used(self) -> int:
+        """The number of the request that was taken last."""
+        return self.end - self.left
 
 
 class _PlainRedisStorage(RedisStorage):

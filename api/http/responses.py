@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -91,15 +91,17 @@ class RawResponse:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [self._body]
 
 
-def finish_response(response: Response, environ: WSGIEnvironment, more_headers: Headers) -> RawResponse:
+def finish_response(
+    response: Response, environ: WSGIEnvironment, settle: Callable[[int], Headers]
+) -> RawResponse:
     """Add validators, freshness and security headers; make it a 304 if the caller has the current version.
 
     Args:
         response: the response of a handler, or a problem.
         environ: the request.
-        more_headers: headers to add.
+        settle: takes the final status, and returns headers to add.
     """
-    headers = [*response.headers.items(), *more_headers, *security_headers(response.headers)]
+    headers = [*response.headers.items(), *security_headers(response.headers)]
     body, suffix = response.body, ""
     if is_compressible(response.media_type, len(body)):
         headers.append(("Vary", "Accept-Encoding"))
@@ -116,8 +118,10 @@ def finish_response(response: Response, environ: WSGIEnvironment, more_headers: 
             ("Vary", "Authorization"),
         )
         if matches_etag(environ.get("HTTP_IF_NONE_MATCH"), etag):
-            return RawResponse(HTTPStatus.NOT_MODIFIED, headers, b"")
+            status = HTTPStatus.NOT_MODIFIED
+            return RawResponse(status, [*headers, *settle(status)], b"")
     if suffix:
         body = compress(body, is_kept=response.etag is not None)
+    headers += settle(response.status)
     headers += (("Content-Type", response.media_type), ("Content-Length", str(len(body))))
     return RawResponse(response.status, headers, body)

@@ -15,7 +15,7 @@ from api.http.flask_app import Gateway, build_app
 from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
 from api.http.rate_limit import RateLimiter
 from api.http.request_body import parse_json
-from privacy.errors import ConflictError
+from privacy.errors import ConflictError, StoreBusyError
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -73,6 +73,22 @@ def get_conflict(_services: Services, _call: Request) -> Response:
     raise ConflictError("it is otherwise")
 
 
+def get_known(_services: Services, call: Request) -> Response:
+    """Count as several, and return what may be kept."""
+    requests = int(call.headers.get("X-Requests", "1"))
+    call.charge(requests)
+    call.charge(requests)
+    return json_response({}, max_age_seconds=1)
+
+
+def get_failure(_services: Services, call: Request) -> Response:
+    """Fail in one way or another, after it was counted as two."""
+    call.charge(2)
+    raise {"busy": StoreBusyError, "full": ServiceUnavailable, "": KeyError}[call.headers.get("X-Kind", "")](
+        "x"
+    )
+
+
 def operation(method: str, path: str, handler: Any, **options: Any) -> Operation[Services]:
     """An open operation that is named by its handler."""
     whole = {"tag": "public", "scope": None, "responses": {200: ResponseDoc("It is.")}} | options
@@ -89,6 +105,8 @@ OPERATIONS: tuple[Operation[Services], ...] = (
         body=Body(ThingSchema, {"name": "a"}, max_bytes=100),
     ),
     operation("GET", "/defect", get_defect),
+    operation("GET", "/known", get_known, scope="ingest"),
+    operation("GET", "/failure", get_failure, scope="ingest"),
     operation("GET", "/busy", get_busy),
     operation("GET", "/conflict", get_conflict),
     *health.operations(),
@@ -138,6 +156,12 @@ class Plane:
         allowed = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"} | headers
         return self.client.put("/things/a", data=body, headers=allowed)
 
+    def left(self, path: str, **headers: str) -> tuple[int, str]:
+        """GET with the key; the status, and how many requests are left."""
+        allowed = {"Authorization": f"Bearer {self.token}"} | headers
+        answer = self.client.get(path, headers=allowed)
+        return answer.status_code, answer.headers["RateLimit"].partition(";t=")[0]
+
 
 @pytest.fixture
 def plane() -> Plane:
@@ -164,6 +188,29 @@ def test_order_of_the_checks(plane: Plane) -> None:
     assert statuses == [413, 415]
     assert [plane.put(b"{").status_code, plane.put(b"{}").status_code] == [400, 429]
     assert plane.things == []
+
+
+def test_what_brings_nothing_new_is_not_counted(plane: Plane) -> None:
+    """A 304 leaves the limit as it was, and its headers say so; the same request with new bytes counts."""
+    assert plane.left("/known") == (200, '"minute";r=2')
+    for _ in range(5):
+        assert plane.left("/known", **{"If-None-Match": "*"}) == (304, '"minute";r=2')
+    assert plane.left("/known") == (200, '"minute";r=1')
+
+
+def test_an_error_of_the_server_is_not_counted(plane: Plane) -> None:
+    """Neither a defect, nor a store that does not answer, nor a server that is full uses the limit up."""
+    for kind, status in (("", 500), ("busy", 503), ("full", 503)) * 2:
+        assert plane.left("/failure", **{"X-Kind": kind}) == (status, '"minute";r=3')
+    assert plane.left("/known") == (200, '"minute";r=2')
+
+
+def test_a_request_counts_as_several(plane: Plane) -> None:
+    """What costs more counts as more, but once; what exceeds the limit is refused, and counts as one."""
+    assert plane.left("/known", **{"X-Requests": "2", "If-None-Match": "*"}) == (304, '"minute";r=3')
+    assert plane.left("/known", **{"X-Requests": "4"}) == (429, '"minute";r=1')
+    assert plane.left("/known") == (200, '"minute";r=0')
+    assert plane.left("/known", **{"If-None-Match": "*"}) == (429, '"minute";r=0')
 
 
 def test_a_defect_is_a_plain_500(plane: Plane) -> None:

@@ -5,12 +5,13 @@ from threading import Event
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies
 from limits.errors import StorageError
 from limits.storage import MemoryStorage
 from redis.exceptions import OutOfMemoryError, ResponseError
 
 from api.http.caller import Caller
-from api.http.rate_limit import RateLimiter
+from api.http.rate_limit import Allowance, RateLimiter
 from privacy.errors import StoreBusyError
 from privacy.model.timestamp import MS_PER_MINUTE
 from privacy.store.patience import WouldWaitError, call_without_waiting
@@ -90,6 +91,80 @@ def test_a_store_without_room_for_writes_can_be_read(refusal: Exception) -> None
     assert granted == [1, 2, 3, 4, 5, 6]
     assert limiter.acquire(key(5), 30_000).exceeded
     assert RateLimiter(storage).acquire(key(5), 30_000).used == 1
+
+
+def test_what_is_given_back_can_be_used_again() -> None:
+    """Requests that are given back do not count, whichever way they go back, and the numbers say so."""
+    storage = Storage()
+    limiter = RateLimiter(storage)
+    for _ in range(10):
+        taken = limiter.acquire(key(100), 30_000, 60)
+        assert (taken.used, taken.exceeded) == (60, False)
+        assert limiter.refund(key(100), taken).used == 0
+    assert storage.get("k:0") == 5
+
+
+def test_what_exceeds_the_limit_counts_as_one_request() -> None:
+    """A request that is too large leaves what there was to the others, and to other processes."""
+    storage = Storage()
+    first, second = RateLimiter(storage), RateLimiter(storage)
+    first.acquire(key(100), 30_000, 40)
+    refused = first.acquire(key(100), 30_000, 70)
+    assert (refused.exceeded, refused.used, refused.amount) == (True, 41, 0)
+    assert first.refund(key(100), refused) == refused
+    assert not second.acquire(key(100), 30_000, 50).exceeded
+
+
+def test_refunds_end() -> None:
+    """One process gives back ten times the limit in a window, and no more."""
+    limiter = RateLimiter(Storage())
+    for _ in range(10 * 7):
+        assert limiter.refund(key(7), limiter.acquire(key(7), 0)).used == 0
+    for used in range(1, 8):
+        assert limiter.refund(key(7), limiter.acquire(key(7), 0)).used == used
+    assert limiter.acquire(key(7), 0).exceeded
+
+
+def test_nothing_is_given_back_to_another_minute() -> None:
+    """What was counted in an earlier minute frees nothing in this one."""
+    limiter = RateLimiter(Storage())
+    before = limiter.acquire(key(3), 0)
+    limiter.acquire(key(3), MS_PER_MINUTE)
+    assert limiter.refund(key(3), before) == before
+    assert limiter.acquire(key(3), MS_PER_MINUTE).used == 2
+
+
+def test_a_store_that_fails_keeps_what_is_given_back() -> None:
+    """What the store does not take back is used by this process, and harms no response."""
+    storage = Storage()
+    limiter = RateLimiter(storage)
+    taken = limiter.acquire(key(100), 0, 50)
+    storage.down = True
+    assert limiter.refund(key(100), taken).used == 0
+    assert limiter.acquire(key(100), 0, 50).used == 50
+
+
+@given(
+    limit=strategies.integers(1, 45),
+    steps=strategies.lists(
+        strategies.tuples(strategies.integers(0, 2), strategies.integers(1, 9), strategies.integers(0, 3)),
+        min_size=20,
+        max_size=90,
+    ),
+)
+def test_refunds_never_let_more_through_than_the_limit(limit: int, steps: list[tuple[int, int, int]]) -> None:
+    """Three processes grant, refuse and give back in any order: what stays granted is within the limit."""
+    storage = Storage()
+    processes = [RateLimiter(storage) for _ in range(3)]
+    granted: list[list[Allowance]] = [[], [], []]
+    for number, amount, takes in steps:
+        process, own = processes[number], granted[number]
+        if own and not takes:
+            place = amount % len(own)
+            own[place] = process.refund(key(limit), own[place])
+        elif not (taken := process.acquire(key(limit), 0, amount)).exceeded:
+            own.append(taken)
+        assert sum(each.amount for own in granted for each in own) <= limit
 
 
 def test_threads_share_a_reservation() -> None:
