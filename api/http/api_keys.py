@@ -48,6 +48,8 @@ class KeyRecord(Document, frozen=True, omit_defaults=True):
     """The creators that it reads; None for all."""
     origins: tuple[str, ...] = ()
     """The origins of the web pages that may use it; none for no such limit."""
+    is_share: bool = False
+    """Whether it is the key in a share link."""
 
     def to_caller(self) -> Caller:
         """Return who asks with this key."""
@@ -59,6 +61,7 @@ class KeyRecord(Document, frozen=True, omit_defaults=True):
             creators=None if self.creators is None else frozenset(self.creators),
             origins=frozenset(self.origins),
             expires_at_ms=self.expires_at_ms,
+            credential="share" if self.is_share else "key",
         )
 
 

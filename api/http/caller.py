@@ -18,6 +18,8 @@ from privacy.model.identifier import check_identifier
 Limited = Literal["refused", "checked", "open"]
 """What becomes of a reader that is limited to creators: the operation refuses it, the handler checks what is
 asked for, or the response is the same for everybody, because it names no creator and no video."""
+CREDENTIALS: Final = ("key", "share", "token")
+"""An API key, a share link, an access token of the platform's authorization server."""
 MAX_CREATORS: Final = 100
 MAX_ORIGINS: Final = 20
 ORIGIN_RULE: Final = "https://host or https://host:port, in lower case and without a path"
@@ -65,6 +67,7 @@ class Caller(msgspec.Struct, frozen=True):
         creators: ids of the creators that it may read; None for all.
         origins: origins of the web pages that may use it; none for no such limit.
         expires_at_ms: when it expires, in ms since 1970 UTC.
+        credential: what it is, of `CREDENTIALS`.
     """
 
     key_id: str
@@ -74,6 +77,7 @@ class Caller(msgspec.Struct, frozen=True):
     creators: frozenset[str] | None = None
     origins: frozenset[str] = frozenset()
     expires_at_ms: int = 0
+    credential: str = "key"
 
 
 def is_origin(text: str) -> bool:

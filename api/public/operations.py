@@ -11,6 +11,7 @@ from api.public import (
     release_feed,
     releases,
 )
+from api.public.access import description
 from api.public.audience_routes import SCOPE_ROUTES
 from api.public.audiences import make_audience_operation
 from api.public.breakdowns import make_breakdown_operation
@@ -47,6 +48,7 @@ def operations() -> tuple[Operation[PublicServices], ...]:
         *TREND_OPERATIONS,
         *query.OPERATIONS,
         release_feed.OPERATION,
+        description.OPERATION,
         guarantee.OPERATION,
         dimensions.OPERATION,
         ledger_entries.OPERATION,

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from api.http.api_keys import KEY_PREFIXES, KeyRecord, issue_key
 from api.http.caller import UNLIMITED, ReaderLimits
 from api.http.system import clock_ms, entropy, uptime
@@ -20,6 +22,10 @@ from privacy.store.settings import StoreSettings
 from privacy.store.users import ADMIN
 
 MAX_LIVE_KEYS: Final = 2
+MAX_LIVE_SHARES: Final = 20
+"""Share links of one creator."""
+SHARE_REQUESTS_PER_MINUTE: Final = 120
+"""Enough for a few people who look at pages."""
 _ROOMS: Final = {"public": Room.GALLERY, "platform": Room.PRIVATE}
 
 
@@ -82,7 +88,25 @@ class ApiKeys:
         """
         now_ms = self.writer.server_ms()
         records = self.writer.records()
-        return [record for record in records if record.owner == owner and is_live(record, now_ms)]
+        return [
+            record
+            for record in records
+            if record.owner == owner and not record.is_share and is_live(record, now_ms)
+        ]
+
+    def live_shares(self, creator_id: str) -> list[KeyRecord]:
+        """Returns the share links of a creator that are neither revoked nor expired, oldest first.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        now_ms = self.writer.server_ms()
+        records = self.writer.records()
+        return [
+            record
+            for record in records
+            if record.is_share and record.owner == creator_id and is_live(record, now_ms)
+        ]
 
     def create(self, spec: ApiKeySpec) -> tuple[str, KeyRecord]:
         """Creates a key: the token, which cannot be recovered later, and its record.
@@ -102,9 +126,37 @@ class ApiKeys:
                 f"{owner} has {len(live)} live keys already, {ids}; at most {MAX_LIVE_KEYS}: "
                 f"revoke one first, with `likewise keys revoke --plane {self.plane} {live[0].key_id}`"
             )
-        token, record = issue_key(
+        token, record = self._issue(spec)
+        self.writer.add(record)
+        return token, record
+
+    def share(self, creator_id: str, days: int) -> tuple[str, KeyRecord]:
+        """Creates the key of a share link: it reads one creator, and a few people may use it at once.
+
+        Raises:
+            ConflictError: the creator has as many live share links as it may have.
+            InvalidInputError: the id is none, or the number of days is not positive.
+            ClockError: the clock of this process and the server's contradict each other.
+            StoreError: the store does not answer.
+        """
+        limits = ReaderLimits(creators=(check_identifier("creator", creator_id),))
+        live = self.live_shares(creator_id)
+        if len(live) >= MAX_LIVE_SHARES:
+            raise ConflictError(
+                f"{creator_id} has {len(live)} live share links already; at most {MAX_LIVE_SHARES}: "
+                f"revoke one first, with `likewise keys revoke --plane {self.plane} {live[0].key_id}`"
+            )
+        token, issued = self._issue(
+            ApiKeySpec(creator_id, ("read",), days, SHARE_REQUESTS_PER_MINUTE, limits)
+        )
+        record = msgspec.structs.replace(issued, is_share=True)
+        self.writer.add(record)
+        return token, record
+
+    def _issue(self, spec: ApiKeySpec) -> tuple[str, KeyRecord]:
+        return issue_key(
             self.plane,
-            owner,
+            spec.owner,
             list(spec.scopes),
             lifetime_seconds=spec.days * SECONDS_PER_DAY,
             requests_per_minute=spec.requests_per_minute,
@@ -112,8 +164,6 @@ class ApiKeys:
             entropy=self.entropy,
             limits=spec.limits,
         )
-        self.writer.add(record)
-        return token, record
 
     def renew(self, spec: ApiKeySpec) -> str:
         """Revokes every live key of an owner that is one of our programs, and returns the token of a new one.

@@ -106,6 +106,11 @@ PLATFORM_URL: Final = Variable(
     "Address of the platform plane, for `moderation` and `rights`.",
     default="http://127.0.0.1:8081",
 )
+PUBLIC_URL: Final = Variable(
+    "LIKEWISE_PUBLIC_URL",
+    "Address at which people reach the public plane, for `keys share`.",
+    default="http://127.0.0.1:8080",
+)
 PLATFORM_KEY: Final = Variable(
     "LIKEWISE_PLATFORM_KEY",
     "API key of the platform plane, for `moderation`, `rights` and `simulate`.",
@@ -129,7 +134,7 @@ VARIABLES: Final = (
     *(REDIS_URL, VAULT_URL, GALLERY_URL, PSEUDONYM_KEY_FILE, LEDGER_KEY_FILE, ROLLBACK_GUARD_DIR, POLICY),
     ALLOWED_ORIGINS,
     *_PASSWORDS.values(),
-    *(PLATFORM_URL, PLATFORM_KEY, STAFF_KEY, READ_KEYS, CANARY_KEY),
+    *(PUBLIC_URL, PLATFORM_URL, PLATFORM_KEY, STAFF_KEY, READ_KEYS, CANARY_KEY),
 )
 
 

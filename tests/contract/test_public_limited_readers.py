@@ -104,7 +104,11 @@ def seen(answer: requests.Response) -> tuple[int, bytes, dict[str, str]]:
 
 def test_every_operation_is_listed() -> None:
     """An operation that a limited reader reaches is in one of the tables above."""
-    listed = {"checked": {*CHECKED, *LISTS, *IN_QUERIES}, "open": {*OPEN}, "refused": {*REFUSED}}
+    listed = {
+        "checked": {*CHECKED, *LISTS, *IN_QUERIES},
+        "open": {*OPEN, "get_access"},
+        "refused": {*REFUSED},
+    }
     assert listed == {
         limited: {name for name, operation in OPERATIONS.items() if operation.limited == limited}
         for limited in listed
@@ -163,6 +167,17 @@ def test_what_is_the_same_for_everybody(plane: PublicPlane, limited: str, name: 
     own, any_key = plane.get(OPEN[name], token=limited), plane.get(OPEN[name])
     assert (own.status_code, own.content) == (200, any_key.content)
     assert not any(id_ in own.text for id_ in (*THEIRS.values(), *MARKS))
+
+
+def test_a_key_says_what_it_reads(plane: PublicPlane, limited: str) -> None:
+    """Whoever is given a key can ask what it is for."""
+    expected = {"credential": "key", "scopes": ["audit", "read"], "requests_per_minute": 1_000_000}
+    for token, creators in ((limited, ["c-12", "maker"]), ("", None)):
+        answer = plane.get("/v1/access", token=token)
+        assert answer.headers["Cache-Control"] == "no-store"
+        document = answer.json()
+        assert document.pop("expires_at") == "2026-05-05T14:01:00Z"
+        assert document == expected | {"creators": creators}
 
 
 def test_a_limited_key_asks_the_store_the_same_for_both(

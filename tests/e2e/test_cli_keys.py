@@ -11,7 +11,14 @@ import requests
 
 from api.http.command import ExitCode
 from api.http.system import clock_ms
-from api.runtime.api_keys import MAX_LIVE_KEYS, ApiKeys, ApiKeySpec, is_live
+from api.runtime.api_keys import (
+    MAX_LIVE_KEYS,
+    MAX_LIVE_SHARES,
+    SHARE_REQUESTS_PER_MINUTE,
+    ApiKeys,
+    ApiKeySpec,
+    is_live,
+)
 from privacy.errors import ClockError, ConflictError, InvalidInputError
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.store.clock import MAX_DEVIATION_MS
@@ -62,6 +69,50 @@ def test_a_key_is_limited_to_creators_and_origins(system: System) -> None:
     assert "c-1, c-2" in shown
     assert status_with(system, made["token"]) == 403
     assert keys(system, "list", "--plane", "public")[0]["creators"] is None
+
+
+def test_a_share_link_shows_one_creator_until_it_is_revoked(system: System) -> None:
+    """The link holds a key behind the #: read-only, for one creator, slow, expiring, listed and revocable."""
+    made = keys(system, "share", "--creator", "c-1", "--days", "3")
+    address, _, token = made["url"].partition("/#")
+    assert address == "http://127.0.0.1:8080"
+    answer = access_of(system, token)
+    assert answer.status_code == 200
+    document = answer.json()
+    assert document.pop("expires_at") == made["expires_at"]
+    assert document == {
+        "credential": "share",
+        "scopes": ["read"],
+        "creators": ["c-1"],
+        "requests_per_minute": SHARE_REQUESTS_PER_MINUTE,
+    }
+    (listed,) = [key for key in keys(system, "list", "--plane", "public") if key["is_share"]]
+    assert (listed["key_id"], listed["owner"], listed["live"]) == (made["key_id"], "c-1", True)
+    shown = likewise("keys", "list", "--plane", "public", "--data-folder", system.folder).stdout
+    assert token.rpartition("_")[2] not in shown
+    keys(system, "revoke", "--plane", "public", made["key_id"])
+    eventually(lambda: access_of(system, token).status_code == 401, "the end of the link")
+
+
+def access_of(system: System, token: str) -> requests.Response:
+    """Ask the public plane what a key may read."""
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.get(f"{system.welcome['public_url']}/v1/access", headers=headers, timeout=10)
+
+
+def test_share_links_are_counted_apart_from_keys(store: Store) -> None:
+    """A creator has a number of live links at most; they use up none of the keys of an owner of that name."""
+    ring = ApiKeys.open(store.settings, "public", os.urandom)
+    links = [ring.share("acme", 1)[1] for _ in range(MAX_LIVE_SHARES)]
+    with pytest.raises(ConflictError, match=links[0].key_id):
+        ring.share("acme", 1)
+    ring.create(TERMS)
+    ring.create(TERMS)
+    ring.writer.revoke(links[3].key_id)
+    ring.share("acme", 1)
+    assert len(ring.live_shares("acme")) == MAX_LIVE_SHARES
+    with pytest.raises(InvalidInputError, match="creator"):
+        ring.share("{c}", 1)
 
 
 def test_the_list_shows_every_key_and_no_secret(system: System) -> None:

@@ -24,7 +24,7 @@ from privacy.store.checks import require
 from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.rights import check_rights
-from privacy.store.settings import PSEUDONYM_KEY_FILE, names_for
+from privacy.store.settings import PSEUDONYM_KEY_FILE, PUBLIC_URL, names_for
 from privacy.store.users import ADMIN, REKEYER
 from privacy.vault.keys_in_force import KeysInForce
 from privacy.vault.pseudonym_key_file import begin_rotation, end_rotation, load_store_keys
@@ -106,6 +106,37 @@ def create(
     expires_at = format_timestamp(record.expires_at_ms)
     echo(f"Key {record.key_id} of {owner}, valid until {expires_at}. It is shown only once:")
     write(token)
+
+
+@command.command(
+    epilog=epilog(
+        "likewise keys share --creator c-12 --days 30",
+        "likewise keys list --plane public      shows the share links, too",
+        "likewise keys revoke --plane public 0123456789abcdef",
+        variables=[*names_for(ADMIN), PUBLIC_URL.name],
+    )
+)
+@click.option("--creator", required=True, type=TEXT, help="Id of the creator that it shows.")
+@click.option(
+    "--days", type=click.IntRange(1, 365), default=30, show_default=True, help="Days until it expires."
+)
+@data_folder_option
+@json_option
+def share(creator: str, days: int, data_folder: Path, as_json: bool) -> None:
+    """Create a link to the pages of one creator and print it.
+
+    Whoever has the link reads the numbers of this creator until it expires or is revoked. The key in it
+    stands behind the #, so no browser sends it as part of an address.
+    """
+    settings = operator_settings(data_folder, os.environ)
+    token, record = ApiKeys.open(settings.store, "public", entropy).share(creator, days)
+    link = f"{settings.values[PUBLIC_URL].rstrip('/')}/#{token}"
+    if as_json:
+        show_json({"url": link, **_document("public", record)})
+        return
+    expires_at = format_timestamp(record.expires_at_ms)
+    echo(f"Link {record.key_id} to {creator}, valid until {expires_at}. It is shown only once:")
+    write(link)
 
 
 @command.command("list", epilog=epilog("likewise keys list --plane public --json"))
@@ -206,7 +237,7 @@ def _document(plane: str, record: KeyRecord) -> dict[str, Any]:
     """Returns a record as operators may see it: without the hash of the secret."""
     document: dict[str, Any] = msgspec.to_builtins(record)
     del document["secret_sha256"]
-    document |= {"creators": record.creators, "origins": record.origins}
+    document |= {"creators": record.creators, "origins": record.origins, "is_share": record.is_share}
     for name in ("created", "expires", "revoked"):
         moment_ms = document.pop(f"{name}_at_ms")
         document[f"{name}_at"] = None if moment_ms is None else format_timestamp(moment_ms)
@@ -216,4 +247,6 @@ def _document(plane: str, record: KeyRecord) -> dict[str, Any]:
 def _describe_state(record: KeyRecord, now_ms: int) -> str:
     if record.revoked_at_ms is not None:
         return f"revoked {format_timestamp(record.revoked_at_ms)}"
-    return "live" if is_live(record, now_ms) else "expired"
+    if not is_live(record, now_ms):
+        return "expired"
+    return "live share link" if record.is_share else "live"
