@@ -17,6 +17,7 @@ from api.public.operations import operations
 from api.public.release_cache import ReleaseCache
 from api.public.services import PublicServices
 from api.web.docs import docs_operations
+from api.web.pages import page_operations
 from privacy.gallery.ledger_reader import LedgerReader
 from privacy.gallery.reader import GalleryReader
 from privacy.gallery.target_index import TargetIndex
@@ -69,7 +70,7 @@ def build_public_app(
     document = openapi_document(described, {PLANE: [".."], "service": [".."]})
     return build_app(
         PLANE,
-        (*described, *docs_operations(document)),
+        (*described, *docs_operations(document), *page_operations()),
         PublicServices(
             gateway,
             gallery,

@@ -79,7 +79,9 @@ INVALID: Final = {
     "/v1/privacy?version=a%2Fb": "version",
 }
 MISSING: Final = (
-    "/",
+    "/static/nothing.js",
+    "/static/..%2Fpages.py",
+    "/creators",
     "/v1",
     "/v1/videos/",
     "/v1/videos/nobody",

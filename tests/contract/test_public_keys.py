@@ -124,13 +124,20 @@ def test_arguments_are_not_read_without_a_key(plane: PublicPlane, name: str) -> 
 
 
 def test_what_is_open_and_nothing_else(plane: PublicPlane) -> None:
-    """Without a key there are health, metrics, the docs, the API's description and public keys."""
+    """Without a key there are health, metrics, pages without numbers, the description and public keys."""
     rules = {rule.rule for rule in plane.app.url_map.iter_rules()}
     guarded = {OPERATIONS[name].path.replace("{", "<").replace("}", ">") for name in GUARDED}
     assert rules - guarded == {
         "/healthz",
         "/readyz",
         "/metrics",
+        "/",
+        "/explore",
+        "/privacy",
+        "/creators/<target_id>",
+        "/videos/<target_id>",
+        "/embed/videos/<target_id>",
+        "/static/<file>",
         "/docs",
         "/docs/<asset>",
         "/docs/compliance/<document>",

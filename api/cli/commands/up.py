@@ -57,14 +57,14 @@ class StartupMessage:
         public_url: address of the public plane.
         platform_url: address of the platform plane.
         keys: API keys, shown this once.
-        video_id: a video with releases; None in a system without any.
+        video: a video with releases, and its creator; None in a system without any.
         pids: process ids by name.
     """
 
     public_url: str
     platform_url: str
     keys: FirstKeys
-    video_id: str | None
+    video: tuple[str, str] | None
     pids: dict[str, int]
 
     @property
@@ -72,13 +72,22 @@ class StartupMessage:
         """Address of the interactive documentation."""
         return f"{self.public_url}/docs"
 
+    @property
+    def page_url(self) -> str:
+        """Address of the page to begin with; what is behind its `#` signs in, and never reaches a server."""
+        path = f"/creators/{self.video[1]}" if self.video else "/"
+        return f"{self.public_url}{path}{f'#{self.keys.public}' if self.keys.public else ''}"
+
     def document(self) -> dict[str, Any]:
         """Returns the message as a JSON document."""
-        return {**asdict(self), "docs_url": self.docs_url}
+        document = {**asdict(self), "docs_url": self.docs_url, "page_url": self.page_url}
+        video = document.pop("video")
+        return document | {"video_id": video[0] if video else None}
 
     def text(self) -> str:
         """Returns the message as text."""
-        lines = ["", "Likewise is ready.", "", f"  docs      {self.docs_url}"]
+        lines = ["", "Likewise is ready. Look at a creator's page:", "", f"  {self.page_url}", ""]
+        lines += [f"  docs      {self.docs_url}"]
         lines += [f"  public    {self.public_url}", f"  platform  {self.platform_url}", ""]
         return "\n".join([*lines, *self._key_lines(), *self._first_requests(), "", "Ctrl-C ends everything."])
 
@@ -94,8 +103,8 @@ class StartupMessage:
 
     def _first_requests(self) -> list[str]:
         read = f"curl -H 'Authorization: Bearer {self.keys.public or _PLACEHOLDER}' {self.public_url}/v1"
-        if self.video_id:
-            likes = f"{read}/videos/{self.video_id}/likes"
+        if self.video:
+            likes = f"{read}/videos/{self.video[0]}/likes"
             return ["Try:", f"  {likes}", f"  {likes}/breakdowns/age_band", f"  {likes}/timeseries"]
         write = f"curl -H 'Authorization: Bearer {self.keys.platform or _PLACEHOLDER}'"
         return [
@@ -183,13 +192,14 @@ def command(
             programs.plane(Process.PUBLIC, public_port, find_free_port(LOOPBACK)),
             *map(programs.worker, (Process.RELAY, Process.RELEASE, Process.MAINTENANCE)),
         ]
-        video_id = None
+        shown = None
         if simulate:
             simulation = _open_simulation(source, store, data_folder, seed, stop, quiet=as_json)
             if simulation is None:
                 return
             platform, state = simulation
-            video_id = max(platform.catalogue.videos(clock_ms()), key=lambda video: video.popularity).video_id
+            video = max(platform.catalogue.videos(clock_ms()), key=lambda video: video.popularity)
+            shown = video.video_id, video.creator_id
             tokens = create_simulation_keys(settings.store)
             running.insert(0, programs.simulate(platform_url, tokens, state.seed, state.opened_at))
         children = _children(data_folder, running)
@@ -202,7 +212,7 @@ def command(
 
         if supervisor.start(ready, _READY_SECONDS):
             pids = _pids(children, servers)
-            message = StartupMessage(public_url, platform_url, bootstrap_keys(settings.store), video_id, pids)
+            message = StartupMessage(public_url, platform_url, bootstrap_keys(settings.store), shown, pids)
             if as_json:
                 show_json(message.document())
             else:
