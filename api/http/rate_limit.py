@@ -64,6 +64,11 @@ class Allowance(msgspec.Struct, frozen=True):
         )
 
 
+def count_requests(items: int, items_per_request: int) -> int:
+    """Return as how many requests a large one counts: one for each so many items that are begun."""
+    return max(1, -(-items // items_per_request))
+
+
 class RateLimiter:
     """Counts requests by API key and minute.
 

@@ -312,6 +312,28 @@ def test_two_queries_differ_by_what_is_published(plane: PublicPlane) -> None:
     assert values(answer(plane, ids=["rising", "never"])) == [without]
 
 
+@pytest.mark.parametrize(
+    ("members", "cost"),
+    [({}, 1), ({"to": "2026-05-04"}, 2), ({"metrics": ["likes_gained"]}, 2), ({"ids": IDS}, 1)],
+)
+def test_a_large_query_counts_as_several(plane: PublicPlane, store: Store, members: Any, cost: int) -> None:
+    """One request for each 100 targets begun, or each 20 whose histories are read."""
+    publish(store, [target(f"more-{number}") for number in range(30)], [])
+    token, _ = new_key(store, "read", requests_per_minute=10)
+    left = [
+        ask(plane, token, **asked).headers["RateLimit"].partition("r=")[2].partition(";")[0]
+        for asked in ({"ids": ["rising"]}, members)
+    ]
+    assert int(left[0]) - int(left[1]) == cost
+
+
+def test_what_costs_more_than_is_left_is_refused(plane: PublicPlane, store: Store) -> None:
+    """With a 429, and counts as one."""
+    token, _ = new_key(store, "read", requests_per_minute=5)
+    assert plane.get("/v1/videos?limit=1000", token=token).status_code == 429
+    assert plane.get("/v1/videos?limit=200", token=token).status_code == 200
+
+
 def test_it_can_be_cached(plane: PublicPlane) -> None:
     """A GET has a validator."""
     first = plane.get("/v1/query?ids=rising")

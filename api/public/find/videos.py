@@ -13,6 +13,7 @@ from api.http.arguments import PlainInteger
 from api.http.caller import Caller
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import decode_name, encode_name, make_cursor_error
+from api.http.rate_limit import count_requests
 from api.public.access.readable import UNREADABLE, require_readable
 from api.public.find.video_filter import FILTER_NAMES, VideoFilter, VideoFilterSchema, make_filter
 from api.public.kinds import FAVORITES, LIKES, VIDEO
@@ -30,6 +31,8 @@ _CHANGE: Final = "likes_change_per_day"
 SORTS: Final = (_POSTED, LIKES.noun, FAVORITES.noun, _CHANGE)
 MAX_VIDEOS: Final = 1_000
 """Videos that one request looks at: so many are on a page, or compared by a number."""
+VIDEOS_PER_REQUEST: Final = 100
+"""A list counts as one request for each so many videos."""
 
 
 class VideosQuerySchema(VideoFilterSchema):
@@ -122,6 +125,7 @@ def _require_readable(key: Caller | None, wanted: VideoFilter) -> None:
 
 
 def _read_page(services: PublicServices, request: Request, wanted: VideoFilter) -> dict[str, Any]:
+    request.charge(count_requests(request.query["limit"], VIDEOS_PER_REQUEST))
     cursor = request.query.get("cursor")
     after = None if cursor is None else decode_name(_LISTING, cursor)
     found = wanted.find(services.index, services.gallery, request.query["limit"], after)
@@ -136,6 +140,8 @@ def _read_page(services: PublicServices, request: Request, wanted: VideoFilter) 
 def _read_sorted(services: PublicServices, request: Request, wanted: VideoFilter) -> dict[str, Any]:
     if "cursor" in request.query:
         raise InvalidInputError("cursor", "comes with a number in sort", "sort=posted, or no cursor")
+    compared = min(services.index.count(wanted.videos), MAX_VIDEOS)
+    request.charge(count_requests(compared, VIDEOS_PER_REQUEST))
     found = wanted.find(services.index, services.gallery, MAX_VIDEOS)
     videos = found.videos if found else []
     by = request.query["sort"]
@@ -188,7 +194,8 @@ OPERATION: Operation[PublicServices] = Operation(
     "list by time is read in pages: a video that is posted while you read on does not come; each one that "
     "was there when you began comes once. Videos that were taken down or changed are left out, so a page may "
     "be shorter than `limit`: only a `next_cursor` of null says that it is the last one. A key that is "
-    "limited to creators names one of them in `creator_id`; other videos do not exist for it.",
+    "limited to creators names one of them in `creator_id`; other videos do not exist for it. A request "
+    "counts as one for each 100 of its `limit`, or of the videos that it compares.",
     tag="public",
     scope="read",
     rows="videos",

@@ -10,6 +10,7 @@ from marshmallow import Schema, fields
 
 from api.http.arguments import load
 from api.http.operation import Body, Operation, Request, Response, ResponseDoc, json_response
+from api.http.rate_limit import count_requests
 from api.http.request_body import parse_json
 from api.public.audience_routes import UNKNOWN_DOC
 from api.public.numbers import PUBLISHED_EXAMPLE, NumberSchema
@@ -28,6 +29,10 @@ from privacy.errors import InvalidInputError
 from privacy.model.timestamp import format_timestamp
 
 MAX_BODY_BYTES: Final = 256 * 1024
+TARGETS_PER_REQUEST: Final = 100
+"""A query counts as one request for each so many targets."""
+HISTORIES_PER_REQUEST: Final = 20
+"""The same where it reads more of each than its current release."""
 _GROUP_NAMES: Final = {
     "video": "video_id",
     "creator": "creator_id",
@@ -118,10 +123,14 @@ def _answer(services: PublicServices, request: Request, loaded: Mapping[str, Any
     question = make_question(loaded)
     if question.metrics[0].name == AUDIENCE:
         require_scopes_readable(request, question)
+        request.charge(count_requests(len(question.ids), HISTORIES_PER_REQUEST))
         targets, rows = Targets(()), _sum_up(collect_audiences(services, question).rows)
         count = len(question.ids) or int(question.subject is Subject.PLATFORM)
     else:
         targets = find_targets(services, request, question)
+        reads_histories = question.span or question.is_of_changes or question.compare_to or question.end_ms
+        per_request = HISTORIES_PER_REQUEST if reads_histories else TARGETS_PER_REQUEST
+        request.charge(count_requests(len(targets.found), per_request))
         rows, count = _read_rows(services, request, question, targets), len(targets.found)
     if len(rows) > MAX_ROWS:
         raise InvalidInputError("by", f"divides into {len(rows):,} rows", f"at most {MAX_ROWS:,}")
@@ -200,7 +209,8 @@ _DESCRIPTION: Final = (
     "targets leave withheld numbers out: `covered` says how many are in them. Audiences are never added up, "
     "since their accounts overlap. `time:day` and `time:week` (from Monday, UTC) show the "
     "last number by the end of each span. A query that reads more than the bounds allow is a 400 that "
-    "names the bound."
+    "names the bound. A query counts as one request for each 100 targets begun, or each 20 where it needs "
+    "more of each than its current release: with time, changes, audiences, `to` or `compare_to`."
 )
 
 
