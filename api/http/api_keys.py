@@ -218,5 +218,17 @@ def _digest(secret: str) -> str:
 
 
 def _unauthorized() -> Unauthorized:
-    challenge = WWWAuthenticate("bearer", {"realm": "Likewise API"})
-    return Unauthorized("This operation requires a live API key of this plane.", www_authenticate=challenge)
+    return refuse("This operation requires a live API key of this plane.")
+
+
+def refuse(description: str, error: str | None = None) -> Unauthorized:
+    """Return the 401 with its challenge (RFC 6750).
+
+    Args:
+        description: a sentence in ASCII, without quotes.
+        error: the code of an error; None where a credential is missing, or an API key is refused.
+    """
+    members: dict[str, str | None] = {"realm": "Likewise API"}
+    if error:
+        members |= {"error": error, "error_description": description}
+    return Unauthorized(description, www_authenticate=WWWAuthenticate("bearer", members))

@@ -18,7 +18,6 @@ from werkzeug.datastructures import EnvironHeaders
 from werkzeug.exceptions import HTTPException, NotFound, RequestURITooLarge, ServiceUnavailable
 from werkzeug.wrappers import Request as WsgiRequest
 
-from api.http.api_keys import Authenticator
 from api.http.arguments import load_path, load_query
 from api.http.caller import Caller, require_origin, require_scope, require_unlimited
 from api.http.cross_origin import CrossOriginMiddleware
@@ -41,12 +40,19 @@ MAX_QUERY_BYTES = 40_960
 """Enough for a hundred ids of the greatest length, all of whose characters are percent-encoded."""
 
 
+class CredentialChecker(Protocol):
+    """Checks the credential of a request."""
+
+    def check(self, authorization: str | None, now_ms: int) -> Caller:
+        """Return who asks; raises Unauthorized (401)."""
+
+
 @dataclass(frozen=True)
 class Gateway:
     """The services that a request passes before it reaches its handler.
 
     Args:
-        authenticator: checks API keys.
+        authenticator: checks API keys, and what else the plane accepts.
         limiter: limits the requests per API key.
         clock: the time in ms since 1970 UTC.
         log: one line per request.
@@ -56,7 +62,7 @@ class Gateway:
         metrics: counts the responses of this process.
     """
 
-    authenticator: Authenticator
+    authenticator: CredentialChecker
     limiter: RateLimiter
     clock: Clock
     log: RequestLog

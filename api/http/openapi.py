@@ -20,8 +20,8 @@ TAGS = {
 }
 _PROBLEMS = {
     400: "The request breaks a rule: `field`, `message` and `expected` say which.",
-    401: "The API key is missing, or is not a live key of this plane.",
-    403: "The API key lacks the required scope.",
+    401: "The API key is missing, or is not a live key of this plane; an access token is refused.",
+    403: "The API key lacks the required scope, or is limited to other creators or web pages.",
     404: "Not found.",
     408: "The body took too long to arrive.",
     411: "The request does not state the size of its body.",
@@ -104,7 +104,13 @@ def openapi_document(
         raise TypeError("apispec's marshmallow plugin has no converter")
     plugin.converter.add_parameter_attribute_function(_comma_separated)
     spec.components.security_scheme(
-        "key", {"type": "http", "scheme": "bearer", "description": "lw_<plane>_<key id>_<secret>"}
+        "key",
+        {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "An API key, lw_<plane>_<key id>_<secret>. The public plane also takes the key of "
+            "a share link, and an access token (RFC 9068) of the platform's authorization server.",
+        },
     )
     for name, (description, example) in HEADERS.items():
         spec.components.header(

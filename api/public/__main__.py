@@ -9,6 +9,7 @@ from api.http.command import epilog, run_command
 from api.http.cross_origin import parse_origins
 from api.http.serve import Serving, serve, serving_options
 from api.http.standard_streams import require_output
+from api.public.access.token_settings import TokenSettings
 from privacy.store.checks import require
 from privacy.store.connect import connect, translated
 from privacy.store.settings import ALLOWED_ORIGINS, Settings, names_read_by
@@ -35,6 +36,7 @@ def command(host: str, port: int, health_port: int | None, workers: int, threads
 def _check() -> None:
     settings = Settings.from_environment(os.environ)
     parse_origins(ALLOWED_ORIGINS.name, settings.values.get(ALLOWED_ORIGINS, ""))
+    TokenSettings.read(settings.values)
     store = settings.store
     require(check_wall(connect(store, PUBLIC)))
     with translated():

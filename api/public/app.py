@@ -13,6 +13,7 @@ from api.http.flask_app import Gateway, build_app
 from api.http.logs import RequestLog
 from api.http.openapi import openapi_document
 from api.http.rate_limit import redis_limiter
+from api.public.access.credentials import Credentials, TokenChecker
 from api.public.operations import operations
 from api.public.release_cache import ReleaseCache
 from api.public.services import PublicServices
@@ -37,6 +38,7 @@ def build_public_app(
     log: RequestLog,
     origins: frozenset[str] = frozenset(),
     header: StoreHeader | None = None,
+    tokens: TokenChecker | None = None,
 ) -> Flask:
     """Builds the app of the public plane.
 
@@ -47,13 +49,15 @@ def build_public_app(
         log: takes one line per request.
         origins: whose pages may read it in a browser.
         header: of the gallery; None for one that has none.
+        tokens: checks access tokens; None where there is no authorization server.
     """
     require_store = partial(header.verify, public) if header else None
     gallery = GalleryReader(public)
     rate_limiter = redis_limiter(limiter, PLANE)
     gateway = Gateway(
-        authenticator=Authenticator(
-            PLANE, KeyReader(public, KEY_PREFIXES[PLANE], require_store).find, time.monotonic
+        authenticator=Credentials(
+            Authenticator(PLANE, KeyReader(public, KEY_PREFIXES[PLANE], require_store).find, time.monotonic),
+            tokens,
         ),
         limiter=rate_limiter,
         clock=clock,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from io import FileIO
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from api.http.cross_origin import parse_origins
 from api.http.logs import STDERR, BufferedLogFile, JsonLog
 from api.http.system import clock_ms, uptime
+from api.public.access.credentials import TokenChecker
+from api.public.access.token_settings import TokenSettings
 from api.public.app import PLANE, build_public_app
 from privacy.store.checks import require
 from privacy.store.clock import MAX_AGE_MS, StoreClock
@@ -43,4 +47,15 @@ def create() -> Flask:
         log=JsonLog(BufferedLogFile(FileIO(STDERR, "w", closefd=False)), PLANE),
         origins=parse_origins(ALLOWED_ORIGINS.name, settings.values.get(ALLOWED_ORIGINS, "")),
         header=header,
+        tokens=_access_tokens(TokenSettings.read(settings.values)),
     )
+
+
+def _access_tokens(settings: TokenSettings | None) -> TokenChecker | None:
+    """Makes what checks access tokens; most deployments need neither it nor its library."""
+    if settings is None:
+        return None
+    from api.public.access.access_tokens import AccessTokens  # noqa: PLC0415 - heavy, and rarely needed
+    from api.public.access.key_set import KeySet, fetch_key_set  # noqa: PLC0415 - for the same reason
+
+    return AccessTokens(settings, KeySet(partial(fetch_key_set, settings.jwks_url), monotonic))

@@ -106,6 +106,23 @@ PLATFORM_URL: Final = Variable(
     "Address of the platform plane, for `moderation` and `rights`.",
     default="http://127.0.0.1:8081",
 )
+OAUTH_ISSUER: Final = Variable(
+    "LIKEWISE_OAUTH_ISSUER",
+    "Issuer of access tokens that the public plane accepts: the platform's authorization server.",
+    (Process.PUBLIC,),
+)
+OAUTH_AUDIENCE: Final = Variable(
+    "LIKEWISE_OAUTH_AUDIENCE", "Name of this service in the `aud` of access tokens.", (Process.PUBLIC,)
+)
+OAUTH_JWKS_URL: Final = Variable(
+    "LIKEWISE_OAUTH_JWKS_URL", "Address of the issuer's keys; `https://`.", (Process.PUBLIC,)
+)
+OAUTH_CREATORS_CLAIM: Final = Variable(
+    "LIKEWISE_OAUTH_CREATORS_CLAIM",
+    "Claim of access tokens that lists the ids of the creators whose numbers may be read.",
+    (Process.PUBLIC,),
+    default="likewise_creators",
+)
 PUBLIC_URL: Final = Variable(
     "LIKEWISE_PUBLIC_URL",
     "Address at which people reach the public plane, for `keys share`.",
@@ -133,6 +150,7 @@ _STORE_VARIABLES: Final = frozenset({REDIS_URL, *_ADDRESSES.values(), *_PASSWORD
 VARIABLES: Final = (
     *(REDIS_URL, VAULT_URL, GALLERY_URL, PSEUDONYM_KEY_FILE, LEDGER_KEY_FILE, ROLLBACK_GUARD_DIR, POLICY),
     ALLOWED_ORIGINS,
+    *(OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_JWKS_URL, OAUTH_CREATORS_CLAIM),
     *_PASSWORDS.values(),
     *(PUBLIC_URL, PLATFORM_URL, PLATFORM_KEY, STAFF_KEY, READ_KEYS, CANARY_KEY),
 )

