@@ -20,7 +20,7 @@ COPY api/public/ api/public/
 COPY api/web/ api/web/
 COPY docs/compliance/ docs/compliance/
 COPY docs/proofs/ docs/proofs/
-COPY docs/reading.md docs/follow.md docs/why-did-my-likes-drop.md docs/
+COPY docs/reading.md docs/follow.md docs/browser.md docs/why-did-my-likes-drop.md docs/
 COPY privacy/__init__.py privacy/errors.py privacy/
 COPY privacy/gallery/ privacy/gallery/
 COPY privacy/ledger/ privacy/ledger/

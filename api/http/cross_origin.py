@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 PREFLIGHT = "preflight"
 """The operation id of the question that a browser asks before it reads."""
 PREFLIGHT_SECONDS = 600
-_EXPOSED = "ETag, Likewise-Signature, RateLimit, RateLimit-Policy, Retry-After"
+_EXPOSED = (
+    "Content-Encoding, ETag, Likewise-Signature, Link, Location, Next-Cursor, RateLimit, RateLimit-Policy, "
+    "Retry-After, WWW-Authenticate"
+)
 _PREFLIGHT_HEADERS = (
-    ("Access-Control-Allow-Methods", "GET, HEAD"),
-    ("Access-Control-Allow-Headers", "Authorization, If-None-Match"),
+    ("Access-Control-Allow-Methods", "GET, HEAD, POST"),
+    ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match"),
     ("Access-Control-Max-Age", str(PREFLIGHT_SECONDS)),
     ("Cache-Control", "no-store"),
     ("Content-Length", "0"),
@@ -47,7 +50,7 @@ def parse_origins(name: str, text: str) -> frozenset[str]:
 
 
 class CrossOriginMiddleware:
-    """Wraps a WSGI app that only reads.
+    """Wraps a WSGI app.
 
     Args:
         app: the app to wrap.

@@ -12,7 +12,7 @@ from api.http.standard_streams import require_output
 from api.public.access.token_settings import TokenSettings
 from privacy.store.checks import require
 from privacy.store.connect import connect, translated
-from privacy.store.settings import ALLOWED_ORIGINS, Settings, names_read_by
+from privacy.store.settings import ALLOWED_ORIGINS, FRAME_ANCESTORS, Settings, names_read_by
 from privacy.store.users import LIMITER, PUBLIC, Process
 from privacy.store.wall_checks import check_wall
 
@@ -35,7 +35,8 @@ def command(host: str, port: int, health_port: int | None, workers: int, threads
 
 def _check() -> None:
     settings = Settings.from_environment(os.environ)
-    parse_origins(ALLOWED_ORIGINS.name, settings.values.get(ALLOWED_ORIGINS, ""))
+    for variable in (ALLOWED_ORIGINS, FRAME_ANCESTORS):
+        parse_origins(variable.name, settings.values.get(variable, ""))
     TokenSettings.read(settings.values)
     store = settings.store
     require(check_wall(connect(store, PUBLIC)))

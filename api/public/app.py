@@ -39,6 +39,7 @@ def build_public_app(
     origins: frozenset[str] = frozenset(),
     header: StoreHeader | None = None,
     tokens: TokenChecker | None = None,
+    frame_ancestors: str = "'none'",
 ) -> Flask:
     """Builds the app of the public plane.
 
@@ -50,6 +51,7 @@ def build_public_app(
         origins: whose pages may read it in a browser.
         header: of the gallery; None for one that has none.
         tokens: checks access tokens; None where there is no authorization server.
+        frame_ancestors: whose pages may frame the card of a video, as in a Content-Security-Policy.
     """
     require_store = partial(header.verify, public) if header else None
     gallery = GalleryReader(public)
@@ -74,7 +76,7 @@ def build_public_app(
     document = openapi_document(described, {PLANE: [".."], "service": [".."]})
     return build_app(
         PLANE,
-        (*described, *docs_operations(document), *page_operations()),
+        (*described, *docs_operations(document), *page_operations(frame_ancestors)),
         PublicServices(
             gateway,
             gallery,

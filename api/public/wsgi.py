@@ -20,7 +20,7 @@ from privacy.store.connect import connect
 from privacy.store.header import StoreHeader
 from privacy.store.keys import GALLERY_HEADER
 from privacy.store.rights import check_rights
-from privacy.store.settings import ALLOWED_ORIGINS, Settings
+from privacy.store.settings import ALLOWED_ORIGINS, FRAME_ANCESTORS, Settings, Variable
 from privacy.store.users import LIMITER, PUBLIC
 
 if TYPE_CHECKING:
@@ -45,10 +45,20 @@ def create() -> Flask:
         # The anchor is in the private room; a reader's time decides about keys and caches alone.
         clock=StoreClock(limiter, clock_ms, uptime, MAX_AGE_MS, has_anchor=False),
         log=JsonLog(BufferedLogFile(FileIO(STDERR, "w", closefd=False)), PLANE),
-        origins=parse_origins(ALLOWED_ORIGINS.name, settings.values.get(ALLOWED_ORIGINS, "")),
+        origins=origins_in(settings, ALLOWED_ORIGINS),
         header=header,
         tokens=_access_tokens(TokenSettings.read(settings.values)),
+        frame_ancestors=" ".join(sorted(origins_in(settings, FRAME_ANCESTORS))) or "'none'",
     )
+
+
+def origins_in(settings: Settings, variable: Variable) -> frozenset[str]:
+    """Returns the origins that a variable lists.
+
+    Raises:
+        StoreError: one of them is none.
+    """
+    return parse_origins(variable.name, settings.values.get(variable, ""))
 
 
 def _access_tokens(settings: TokenSettings | None) -> TokenChecker | None:

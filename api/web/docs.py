@@ -22,7 +22,7 @@ COMPLIANCE = ROOT / "docs" / "compliance"
 """Documents for reviewers."""
 _PROOFS = ROOT / "docs" / "proofs"
 _READERS_PAGES = tuple(
-    ROOT / "docs" / name for name in ("reading.md", "follow.md", "why-did-my-likes-drop.md")
+    ROOT / "docs" / name for name in ("reading.md", "follow.md", "browser.md", "why-did-my-likes-drop.md")
 )
 _LINK = re.compile(r"\[([^]]*)\]\(([^()\s#]+)(#[^()\s]*)?\)")
 _TEXTS = {".md": "text/markdown; charset=utf-8", ".yaml": "application/yaml"}

@@ -106,6 +106,11 @@ PLATFORM_URL: Final = Variable(
     "Address of the platform plane, for `moderation` and `rights`.",
     default="http://127.0.0.1:8081",
 )
+FRAME_ANCESTORS: Final = Variable(
+    "LIKEWISE_FRAME_ANCESTORS",
+    "Origins of web pages that may frame the card of a video, separated by commas.",
+    (Process.PUBLIC,),
+)
 OAUTH_ISSUER: Final = Variable(
     "LIKEWISE_OAUTH_ISSUER",
     "Issuer of access tokens that the public plane accepts: the platform's authorization server.",
@@ -149,7 +154,7 @@ _PATHS: Final = frozenset({PSEUDONYM_KEY_FILE, LEDGER_KEY_FILE, ROLLBACK_GUARD_D
 _STORE_VARIABLES: Final = frozenset({REDIS_URL, *_ADDRESSES.values(), *_PASSWORDS.values()})
 VARIABLES: Final = (
     *(REDIS_URL, VAULT_URL, GALLERY_URL, PSEUDONYM_KEY_FILE, LEDGER_KEY_FILE, ROLLBACK_GUARD_DIR, POLICY),
-    ALLOWED_ORIGINS,
+    *(ALLOWED_ORIGINS, FRAME_ANCESTORS),
     *(OAUTH_ISSUER, OAUTH_AUDIENCE, OAUTH_JWKS_URL, OAUTH_CREATORS_CLAIM),
     *_PASSWORDS.values(),
     *(PUBLIC_URL, PLATFORM_URL, PLATFORM_KEY, STAFF_KEY, READ_KEYS, CANARY_KEY),

@@ -91,8 +91,8 @@ READINGS: Final = (
         Attack("a preflight of a page that may read", "OPTIONS", LIKES, 204, headers=PREFLIGHT),
         {
             "access-control-allow-origin": DASHBOARD,
-            "access-control-allow-headers": "Authorization, If-None-Match",
-            "access-control-allow-methods": "GET, HEAD",
+            "access-control-allow-headers": "Authorization, Content-Type, If-None-Match",
+            "access-control-allow-methods": "GET, HEAD, POST",
             "vary": "Origin",
         },
     ),

@@ -37,6 +37,7 @@ def test_every_link_of_a_served_page_is_served(plane: PublicPlane) -> None:
     assert known >= {
         "/docs/reading.md",
         "/docs/follow.md",
+        "/docs/browser.md",
         "/docs/why-did-my-likes-drop.md",
         "/docs/proofs/gate.md",
     }
