@@ -133,12 +133,16 @@ class RateLimiter:
         reservation = self._reservations.get(key.key_id)
         if reservation is None or allowance.window != self._window or not allowance.amount:
             return allowance
-        with reservation.lock:
+        if not reservation.lock.acquire(blocking=may_wait()):
+            raise WouldWaitError
+        try:
             reservation.refunded += allowance.amount
             if reservation.refunded > REFUNDS_PER_LIMIT * key.requests_per_minute:
                 return allowance
             self._give_back(reservation, key, allowance.window, allowance.amount)
             return msgspec.structs.replace(allowance, used=reservation.used, amount=0)
+        finally:
+            reservation.lock.release()
 
     def ready(self) -> None:
         """Check that the store responds.

@@ -152,7 +152,7 @@ class KeySet:
         if (
             key_id not in self._keys or now >= self._fetched_at + FRESH_SECONDS
         ) and now >= self._next_fetch_at:
-            self._refresh()
+            self._refresh(is_needed=key_id not in self._keys)
         if self._monotonic_seconds() >= self._fetched_at + KEPT_SECONDS:
             raise ServiceUnavailable(
                 "The keys of the authorization server cannot be read now; try again.",
@@ -160,11 +160,13 @@ class KeySet:
             )
         return self._keys.get(key_id)
 
-    def _refresh(self) -> None:
-        """Reads the keys again; one thread does, and the others wait for it."""
+    def _refresh(self, *, is_needed: bool) -> None:
+        """Reads the keys again; one thread does, and those that need a new key wait for it."""
         if not may_wait():
             raise WouldWaitError
-        with self._lock:
+        if not self._lock.acquire(blocking=is_needed):
+            return
+        try:
             if self._monotonic_seconds() < self._next_fetch_at:
                 return
             try:
@@ -176,3 +178,5 @@ class KeySet:
                 self._failures, rest = 0, REST_SECONDS
                 self._fetched_at = self._monotonic_seconds()
             self._next_fetch_at = self._monotonic_seconds() + rest
+        finally:
+            self._lock.release()

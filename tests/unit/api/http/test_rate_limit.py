@@ -191,6 +191,26 @@ def test_what_may_not_wait_waits_for_no_other_thread() -> None:
     assert limiter.acquire(key(10_000), 0).used == 2
 
 
+def test_what_may_not_wait_gives_back_later() -> None:
+    """While a thread waits for the store, a refund that may not wait is told so, and is made later."""
+    storage = SlowStorage()
+    limiter = RateLimiter(storage)
+    storage.answers.set()
+    taken = limiter.acquire(key(10_000), 0)
+    storage.was_asked.clear()
+    storage.answers.clear()
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(limiter.acquire, key(10_000), 0)
+        assert storage.was_asked.wait(10)
+        try:
+            with pytest.raises(WouldWaitError):
+                call_without_waiting(lambda: limiter.refund(key(10_000), taken))
+        finally:
+            storage.answers.set()
+        assert waiting.result().used == 2
+    assert call_without_waiting(lambda: limiter.refund(key(10_000), taken)).used == 1
+
+
 def test_a_busy_key_calls_the_store_rarely() -> None:
     """A key with a large limit costs the store a few calls a minute, not one a request."""
     storage = Storage()

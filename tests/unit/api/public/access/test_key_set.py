@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +12,7 @@ import pytest
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from api.public.access.key_set import (
+    FRESH_SECONDS,
     MAX_BYTES,
     MAX_KEYS,
     KeySet,
@@ -106,6 +109,32 @@ def test_a_server_that_misbehaves_has_no_keys(app: Any) -> None:
     """A redirection is not followed, an endless response not read, an error no key set."""
     with serving(app) as url, pytest.raises(KeySetError):
         fetch_key_set(url)
+
+
+def test_known_keys_wait_for_no_other_thread() -> None:
+    """While one thread fetches the keys again, the others go on with those that they know."""
+    seconds, begun, go_on = [0.0], Event(), Event()
+    go_on.set()
+
+    def fetch() -> bytes:
+        begun.set()
+        assert go_on.wait(10)
+        return document(EC)
+
+    keys = KeySet(fetch, lambda: seconds[0])
+    known = keys.find("k")
+    assert known
+    begun.clear()
+    go_on.clear()
+    seconds[0] = FRESH_SECONDS
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(keys.find, "k")
+        try:
+            assert begun.wait(10)
+            assert keys.find("k") is known
+        finally:
+            go_on.set()
+        assert waiting.result()
 
 
 def test_what_may_not_wait_fetches_nothing() -> None:
