@@ -214,6 +214,35 @@ def test_a_video_that_moves_is_closed_at_once(plane: PublicPlane, store: Store, 
     assert {plane.get(path, token=limited).status_code for path in paths} == {403}
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/videos?creator_id=c-12", "/v1/query?creator_id=c-12&by=video", "/v1/query?ids=shown&by=video"],
+)
+def test_a_video_that_moves_leaves_every_list(
+    plane: PublicPlane, store: Store, limited: str, path: str
+) -> None:
+    """A list of a creator's videos has none that names another one by now, nor one that belongs to nobody."""
+    before = plane.get(path, token=limited)
+    assert (before.status_code, "1284" in before.text) == (200, True)
+    for revision, creator_id in enumerate(("c-99", None), 1):
+        moved = target("shown", creator_id=creator_id, revision=revision)
+        Publisher(store.publisher).publish_targets([moved])
+        after = plane.get(path, token=limited)
+        assert (after.status_code, "1284" in after.text) == (200, False)
+    assert not any(mark in after.text for mark in MARKS)
+
+
+@pytest.mark.parametrize(
+    "asked", ["creator_id=c-99", "hashtag=baking", "hashtag=baking&creator_id=c-99", "sound_id=s-7", ""]
+)
+def test_filters_over_others_are_refused(plane: PublicPlane, limited: str, asked: str) -> None:
+    """A list that is not that of one's own creator is refused, whatever else the filter says."""
+    for path in (f"/v1/videos?{asked}", f"/v1/query?by=video&{asked}"):
+        answer = plane.get(path, token=limited)
+        assert answer.status_code in {400, 403}, answer.text
+        assert not any(mark in answer.text for mark in MARKS)
+
+
 def test_validators_of_another_key_open_nothing(plane: PublicPlane, limited: str) -> None:
     """Who knows the ETag that another key was given does not learn whether it is still current."""
     for path in ("/v1/videos/foreign/likes", "/v1/creators/c-99/videos"):
