@@ -15,7 +15,7 @@ NIGHTLY_MARKED := accuracy gate hard-k-totals hard-k-cells mistakes audit audit-
 NIGHTLY_PARTS := statistics properties $(NIGHTLY_MARKED)
 NIGHTLY := $(BIN)/pytest -n 2 --dist load --hypothesis-profile nightly --timeout 7200
 
-.PHONY: run test check bench nightly nightly-faults browser setup lock openapi clean $(addprefix nightly-,$(NIGHTLY_PARTS))
+.PHONY: run test check bench nightly nightly-faults browser setup lock openapi client-types clean $(addprefix nightly-,$(NIGHTLY_PARTS))
 
 run: $(READY)  ## the whole system on embedded Redis, with a simulated platform feeding it
 	$(BIN)/likewise up --simulate
@@ -30,6 +30,7 @@ check: $(READY)  ## every static check
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m api.openapi --check
 	$(BIN)/python .ci/check_lock.py
+	$(BIN)/python .ci/client_types.py --check
 
 bench: $(READY)  ## speed, memory and accuracy, with ceilings and peers measured in the same run
 	$(BIN)/python -m bench
@@ -63,6 +64,9 @@ lock: $(READY)  ## resolve the dependencies again
 
 openapi: $(READY)  ## write openapi.yaml from the schemas
 	$(BIN)/python -m api.openapi
+
+client-types: $(READY)  ## write the types of the Python client from openapi.yaml
+	$(BIN)/python .ci/client_types.py
 
 clean:  ## what make has made; data folders stay
 	rm -rf $(VENV) build *.egg-info

@@ -12,6 +12,7 @@ from werkzeug.http import parse_accept_header
 from api.http.arguments import PlainInteger
 from api.http.operation import JSON, NDJSON, Operation, Request, Response, ResponseDoc
 from api.http.pagination import decode_cursor, encode_cursor
+from api.http.rate_limit import count_requests
 from api.public.response_fields import (
     ResponseSchema,
     list_field,
@@ -26,7 +27,10 @@ from privacy.model.audience import Scope
 from privacy.model.documents import LedgerEntry
 from privacy.model.engagement import Kind, TargetType
 
-MAX_FEED_RELEASES: Final = 1_000
+MAX_FEED_RELEASES: Final = 2_000
+RELEASES_PER_REQUEST: Final = 1_000
+"""A page counts as one request for each so many releases of its limit."""
+LATEST: Final = "latest"
 EXPIRED: Final = "expired"
 """Why a canary's release is missing, a week after its last one."""
 _LISTING: Final = "releases"
@@ -38,7 +42,10 @@ class FeedQuerySchema(Schema):
     """The page of the feed."""
 
     after = fields.String(
-        metadata={"description": "`cursor` of a release, or `resume_cursor`; the first release if absent."}
+        metadata={
+            "description": "`cursor` of a release, or `resume_cursor`; the first release if absent. "
+            f"`{LATEST}` leads behind all that is there now: for who wants what comes next, and not what was."
+        }
     )
     limit = PlainInteger(
         load_default=100,
@@ -109,8 +116,13 @@ def get_releases(services: PublicServices, request: Request) -> Response:
     """
     shards = services.ledger.read_shards()
     after: Sequence[int] = [0] * shards
-    if "after" in request.query:
+    if request.query.get("after") == LATEST:
+        head = services.ledger.read_latest_head()
+        sizes = {tree.shard: tree.size for tree in head.head.trees} if head else {}
+        after = [sizes.get(shard, 0) for shard in range(shards)]
+    elif "after" in request.query:
         after = decode_cursor(_LISTING, shards, request.query["after"], "after")
+    request.charge(count_requests(request.query["limit"], RELEASES_PER_REQUEST))
     page = read_feed(services.ledger, after, request.query["limit"])
     releases = list(_make_releases(services, page.found))
     accept = parse_accept_header(request.headers.get("Accept"), MIMEAccept)

@@ -241,7 +241,7 @@ def test_audiences_of_a_creator_who_was_taken_down_are_hidden(store: Store, ask:
     [
         ("after=bGVkZ2VyOjAuMC4w", "after"),
         ("after=", "after"),
-        ("limit=1001", "limit"),
+        ("limit=2001", "limit"),
         ("limit=0", "limit"),
         ("cursor=a", "cursor"),
     ],
@@ -250,6 +250,15 @@ def test_a_request_that_cannot_be_right_is_refused(plane: PublicPlane, query: st
     """A cursor of another list, a limit out of range, a parameter of another operation."""
     answer = plane.get(f"{FEED}?{query}")
     assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+def test_a_reader_may_begin_now(plane: PublicPlane) -> None:
+    """Behind all that is there, from where the feed goes on as from its end."""
+    page = plane.get(f"{FEED}?after=latest").json()
+    assert (page["releases"], page["next_cursor"]) == ([], None)
+    whole = plane.get(f"{FEED}?limit=2000").json()
+    assert page["resume_cursor"] == whole["resume_cursor"]
+    assert whole["releases"]
 
 
 def test_the_release_worker_fills_the_feed(store: Store) -> None:
