@@ -55,7 +55,12 @@ def test_redis_is_pinned(server: str) -> None:
 def test_the_public_service_is_given_the_gallery_alone() -> None:
     """No address of the private room, no secret of another process and no volume reaches the public plane."""
     public = SERVICES["public"]
-    assert list(public["environment"]) == ["LIKEWISE_GALLERY_URL", "LIKEWISE_ALLOWED_ORIGINS"]
+    assert list(public["environment"]) == [
+        "LIKEWISE_GALLERY_URL",
+        "LIKEWISE_ALLOWED_ORIGINS",
+        "LIKEWISE_FRAME_ANCESTORS",
+        *(f"LIKEWISE_OAUTH_{name}" for name in ("ISSUER", "AUDIENCE", "JWKS_URL", "CREATORS_CLAIM")),
+    ]
     assert public["env_file"] == ["secrets/public.env"]
     assert "volumes" not in public
 
@@ -73,7 +78,7 @@ def test_a_service_enters_the_rooms_of_its_users_alone(name: str) -> None:
     processes = [Path(file).stem for file in SERVICES[name]["env_file"]]
     rooms = {room for process in processes for user in PROCESSES[Process(process)] for room in user.rooms}
     given: dict[str, str] = SERVICES[name]["environment"]
-    addresses = {variable: url for variable, url in given.items() if variable.endswith("_URL")}
+    addresses = {variable: url for variable, url in given.items() if variable in ADDRESSES.values()}
     assert addresses == {ADDRESSES[room]: f"redis://{SERVERS[room]}:6379" for room in rooms}
     assert set(SERVICES[name]["networks"]) - {"front"} == {SERVERS[room] for room in rooms}
 
