@@ -63,7 +63,7 @@ READINGS: Final = (
     read("ids one by one, of axios, encoded", "/v1/videos?ids%5B%5D=shown&ids%5B%5D=few", '"few"'),
     read("ids in both ways", "/v1/videos?ids=shown&ids=few,none", '"few"'),
     refuse("101 ids one by one", f"/v1/videos?{'&'.join(['ids=a'] * 101)}", "ids", "lists 101 ids"),
-    refuse("ids with numbers, of PHP", "/v1/videos?ids[0]=shown", "ids[0]", "takes `ids`"),
+    refuse("ids with numbers, of PHP", "/v1/videos?ids[0]=shown", "ids[0]", "`ids`"),
     refuse("no list with brackets", f"{LIKES}/timeseries?limit[]=1", "limit[]", "takes `cursor`"),
     refuse(
         "whose videos an account liked", "/v1/creators/maker/videos?liked_by=a", "liked_by", "takes `cursor`"
