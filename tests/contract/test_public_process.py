@@ -11,6 +11,7 @@ import requests
 
 from privacy.store.header import StoreHeader
 from privacy.store.users import LIMITER, PUBLIC
+from tests.support.authorization_server import AUDIENCE, authorization_server
 from tests.support.eventually import eventually
 from tests.support.gallery import publish_every_state
 from tests.support.ports import free_port
@@ -64,6 +65,31 @@ def test_a_worker_serves_the_gallery(store: Store) -> None:
         assert session.get(f"{url}/v1/videos/%C3%A9", timeout=10).json()["field"] == "video_id"
         assert session.get(answer.url, data=b"{}", timeout=10).json()["field"] == "body"
         assert session.get(f"{url}/docs", timeout=10).headers["Content-Type"].startswith("text/html")
+
+
+def test_a_worker_takes_access_tokens_and_frames_by_setting(store: Store) -> None:
+    """With the settings of an authorization server its tokens read; the first one has its keys fetched."""
+    StoreHeader.create_or_verify(store.admin, os.urandom).of_gallery.put(store.admin)
+    publish_every_state(store)
+    with authorization_server() as issuer:
+        environment = os.environ | store.settings.environment((PUBLIC, LIMITER))
+        environment |= {
+            "LIKEWISE_OAUTH_ISSUER": issuer.url,
+            "LIKEWISE_OAUTH_AUDIENCE": AUDIENCE,
+            "LIKEWISE_OAUTH_JWKS_URL": f"{issuer.url}/jwks",
+            "LIKEWISE_FRAME_ANCESTORS": "https://b.example,https://a.example",
+        }
+        with plane(environment) as url:
+            for token, status in ((issuer.token("c-12"), 200), (issuer.token("maker"), 403)):
+                headers = {"Authorization": f"Bearer {token}"}
+                answers = [
+                    requests.get(f"{url}/v1/videos/shown/likes", headers=headers, timeout=10) for _ in "ab"
+                ]
+                assert [answer.status_code for answer in answers] == [status] * 2
+            card = requests.get(f"{url}/embed/videos/shown", timeout=10)
+            policy = card.headers["Content-Security-Policy"]
+            assert policy.endswith("frame-ancestors https://a.example https://b.example")
+        assert issuer.asked == 1
 
 
 def test_a_gallery_that_is_emptied_is_not_served(store: Store) -> None:
