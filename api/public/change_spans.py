@@ -39,8 +39,15 @@ class ChangeSpan:
 
     @property
     def gained(self) -> Figure | None:
-        """The gains, less the losses whose number is withheld; None when the change is withheld."""
-        return None if self.change is None else sum_figures([self.change, *filter(None, self.lost.values())])
+        """The gains, less the losses whose number is withheld.
+
+        None when the change is withheld, and where such losses exceed the gains: less than nothing was not
+        gained.
+        """
+        if self.change is None:
+            return None
+        gained = sum_figures([self.change, *filter(None, self.lost.values())])
+        return None if gained[0] < 0 and self.netted_in_gained else gained
 
     @property
     def netted_in_gained(self) -> list[str]:

@@ -5,15 +5,18 @@ from itertools import islice
 from typing import Any, Final
 
 from marshmallow import Schema, fields
+from marshmallow.validate import Length, OneOf
 
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import CURSOR_RULE, PageSchema, decode_cursor, encode_cursor
 from api.http.responses import max_age_seconds
 from api.public.access.readable import require_readable_target
 from api.public.change_spans import ChangeSpan, iterate_spans, span_since_start
-from api.public.explanation import explain
+from api.public.explanation import CODES, explain
 from api.public.kinds import GONE_DOC, KindRoutes
 from api.public.numbers import (
+    BELOW_THRESHOLD,
+    NETTED_BELOW_ZERO,
     PUBLISHED_EXAMPLE,
     WITHHELD_EXAMPLE,
     Number,
@@ -41,6 +44,35 @@ class LostSchema(ResponseSchema):
     account = number_field("The account was restricted, banned, deleted or erased, or its owner objected.")
     policy = number_field("Removed under a rule of the platform.")
     correction = number_field("The platform corrected its records.")
+
+
+class SentenceSchema(ResponseSchema):
+    """A sentence, with its code and its numbers for tools that say it in their own words."""
+
+    code = required_field(
+        fields.String,
+        "What it says. `grew`: the total, with no loss that is shown. `gained`: gains and what is left. "
+        "`lost`: a loss for `reason`. `fell`: the total fell, and `lost` says why. `fell_unexplained`: it "
+        "fell, and the reasons are each too small to be shown.",
+        validate=OneOf(CODES),
+    )
+    text = required_field(fields.String, "The sentence in English.")
+    reason = required_field(fields.String, "Of `lost`; null otherwise.", allow_none=True)
+    numbers = fields.Dict(
+        keys=fields.String(),
+        values=fields.List(fields.Integer(strict=True), validate=Length(equal=3)),
+        required=True,
+        metadata={"description": "By name: value, and lower and upper end of its 95 % interval."},
+    )
+
+
+SentenceSchema = SentenceSchema.from_dict(  # type: ignore[misc,assignment] # names that Python has taken
+    {
+        "from": required_field(fields.DateTime, "Begin of what it is about, in UTC.", format="iso"),
+        "to": required_field(fields.DateTime, "End of what it is about, in UTC.", format="iso"),
+    },
+    name="Sentence",
+)
 
 
 _SPAN_MEMBERS: dict[str, fields.Field[Any]] = {
@@ -80,7 +112,11 @@ CHANGES_MEMBERS: dict[str, fields.Field[Any]] = {
     ),
     "days": list_field(fields.Nested(_SPAN_SCHEMA), "Newest first."),
     "next_cursor": next_cursor_field(),
-    "explanation": list_field(fields.String(), "The same in plain sentences, for creators."),
+    "explanation": list_field(
+        fields.Nested(SentenceSchema),
+        "The same in plain sentences, for creators: the time since the start, and every loss and every fall "
+        "that is clear of the noise. Empty where there is nothing to say.",
+    ),
 }
 _SPAN_EXAMPLE = {
     "from": "2026-05-04T12:00:00Z",
@@ -105,14 +141,6 @@ _CHANGES_EXAMPLE: dict[str, Any] = {
     "days": [_SPAN_EXAMPLE],
     "next_cursor": None,
 }
-_EXPLANATION_EXAMPLE: Final = """\
-From 3 May 2026, 12:00 UTC to 5 May 2026, 12:00 UTC this {word} gained about 2,484 {noun} (±61), of which \
-about 1,284 (±24) are left.
-In that time about 1,200 {noun} (±55) were removed as inauthentic.
-Losses for other reasons (unliked, account, policy, correction), if any, are too small to show; they are \
-deducted from the number gained.
-Between 4 May 2026, 12:00 UTC and 5 May 2026, 12:00 UTC about 1,200 {noun} (±61) were removed as \
-inauthentic."""
 
 
 _LISTING: Final = "changes"
@@ -164,8 +192,48 @@ def make_changes_operation(routes: KindRoutes) -> Operation[PublicServices]:
 
 def make_example(routes: KindRoutes) -> dict[str, Any]:
     """Returns a response about two days at whose end 1,200 bots were purged."""
-    explanation = _EXPLANATION_EXAMPLE.format(word=routes.target.word, noun=routes.noun)
-    example = _CHANGES_EXAMPLE | {"explanation": explanation.splitlines()}
+    noun, (start, day, end) = routes.noun, ("2026-05-03", "2026-05-04", "2026-05-05")
+    between = "Between 4 May 2026, 12:00 UTC and 5 May 2026, 12:00 UTC"
+    whole = (
+        f"From 3 May 2026, 12:00 UTC to 5 May 2026, 12:00 UTC this {routes.target.word} gained about "
+        f"2,484 {noun} (±61), less losses that are too few to show, of which about 1,284 (±24) are left."
+    )
+    told: list[tuple[str, str, str, str | None, dict[str, list[int]]]] = [
+        (
+            "gained",
+            whole,
+            start,
+            None,
+            {"gained": [2484, 2423, 2545], "left": [1284, 1260, 1308]},
+        ),
+        (
+            "lost",
+            f"In that time about 1,200 {noun} (±55) were removed as inauthentic.",
+            start,
+            "inauthentic",
+            {"lost": [1200, 1145, 1255]},
+        ),
+        ("fell", f"{between} the {noun} fell by about 820 (±27).", day, None, {"fell": [820, 793, 847]}),
+        (
+            "lost",
+            f"{between} about 1,200 {noun} (±61) were removed as inauthentic.",
+            day,
+            "inauthentic",
+            {"lost": [1200, 1139, 1261]},
+        ),
+    ]
+    explanation = [
+        {
+            "code": code,
+            "text": text,
+            "from": f"{begin}T12:00:00Z",
+            "to": f"{end}T12:00:00Z",
+            "reason": reason,
+            "numbers": numbers,
+        }
+        for code, text, begin, reason, numbers in told
+    ]
+    example = _CHANGES_EXAMPLE | {"explanation": explanation}
     return {routes.target.id_name: routes.target.example_id, **example}
 
 
@@ -175,8 +243,7 @@ def _build_changes(
     starts_at_ms, target_id = current.target.starts_at_ms, current.target.target_id
     points = services.gallery.read_points(target_id, routes.kind)
     if not points:
-        sentence = f"The first {routes.noun} of this {routes.target.word} have not been released yet."
-        empty = {"days": [], "next_cursor": None, "explanation": [sentence]}
+        empty: dict[str, Any] = {"days": [], "next_cursor": None, "explanation": []}
         return {"since_start": _build_unreleased_span(current, request.now_ms), **empty}
     overdue = is_overdue(points[-1].next_release_at_ms, request.now_ms)
     whole = span_since_start(points[-1], starts_at_ms)
@@ -206,15 +273,15 @@ def _parse_first_epoch(points: Sequence[PointDocument], cursor: str | None) -> i
 
 
 def _build_span(span: ChangeSpan, *, overdue: bool) -> dict[str, Any]:
-    def number(figure: Figure | None) -> Number:
-        return make_number(figure, span.point, overdue=overdue)
+    def number(figure: Figure | None, reason: str = BELOW_THRESHOLD) -> Number:
+        return make_number(figure, span.point, reason, overdue=overdue)
 
     return {
         "from": format_timestamp(span.since_ms),
         "to": format_timestamp(span.point.as_of_ms),
         "span_seconds": span.seconds,
         "change": number(span.change),
-        "gained": number(span.gained),
+        "gained": number(span.gained, BELOW_THRESHOLD if span.change is None else NETTED_BELOW_ZERO),
         "lost": {reason: number(figure) for reason, figure in span.lost.items()},
         "netted_in_gained": span.netted_in_gained,
     }

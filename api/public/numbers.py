@@ -20,10 +20,11 @@ BELOW_THRESHOLD: Final = "below_threshold"
 NOT_YET_RELEASED: Final = "not_yet_released"
 SPAN_BELOW_ONE_DAY: Final = "span_below_one_day"
 NOT_MODELLED: Final = "not_modelled"
+NETTED_BELOW_ZERO: Final = "netted_below_zero"
 OVERDUE_AFTER_MS: Final = 10_000
 """Time after `next_release_at` from which a release that is not there is overdue: releases are copied within
 seconds, and readers' caches are a second old at most by then."""
-REASONS: Final = (BELOW_THRESHOLD, NOT_YET_RELEASED, SPAN_BELOW_ONE_DAY, NOT_MODELLED)
+REASONS: Final = (BELOW_THRESHOLD, NOT_YET_RELEASED, SPAN_BELOW_ONE_DAY, NOT_MODELLED, NETTED_BELOW_ZERO)
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -140,7 +141,8 @@ class NumberSchema(ResponseSchema):
         "`span_below_one_day`: a change is shown once it spans a day or more. "
         "`not_modelled`: the total is shown, but there is no smoothed one, since the target was registered "
         "after its first epoch, the count took a leap that the model does not know, or the release was made "
-        "before smoothed totals existed.",
+        "before smoothed totals existed. `netted_below_zero`: losses that are too few to show exceed the "
+        "gains; `change` says by how much.",
         allow_none=True,
         validate=OneOf(REASONS),
     )

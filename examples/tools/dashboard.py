@@ -34,7 +34,7 @@ def dashboard(likewise: Likewise, creator_id: str) -> list[str]:
     ]
     lines += ["", "likes by region:"]
     lines += [f"  {row['cell'] or 'the rest':12} {show(row['metrics']['likes'])}" for row in regions["rows"]]
-    return [*lines, "", *changes["explanation"]]
+    return [*lines, "", *(sentence["text"] for sentence in changes["explanation"])]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ export function changesCard(noun, changes) {
   const lost = Object.entries(whole.lost).map(([reason, number]) => ({ cell: REASONS[reason] || reason, number }));
   const rows = days.map((span) => [`${minute(span.from)} – ${minute(span.to)}`, show(span.change), show(span.gained),
     ...Object.keys(REASONS).map((reason) => (span.lost[reason] ? show(span.lost[reason]) : "–"))]);
-  const sentences = changes.explanation.map((one) => make("li", {}, typeof one === "string" ? one : one.text));
+  const sentences = changes.explanation.map((one) => make("li", {}, one.text));
   return card("What came and what went", `Gained ${noun} less all losses are what is left. Losses that are too few to show are deducted from the gains.`,
     make("div", { class: "figures" }, figure("left", whole.change), figure("gained", whole.gained)),
     make("h3", {}, "Lost, by reason"), bars("Reason", lost, { withTable: false }),

@@ -22,7 +22,7 @@ class Number(TypedDict):
     value: int | None
     ci95: list[int] | None
     status: Literal["published", "withheld"]
-    reason: Literal["below_threshold", "not_yet_released", "span_below_one_day", "not_modelled"] | None
+    reason: Literal["below_threshold", "not_yet_released", "span_below_one_day", "not_modelled", "netted_below_zero"] | None
     epoch: int | None
     as_of: str | None
     next_release_at: str | None
@@ -174,12 +174,25 @@ ChangeSpan = TypedDict(
 )
 
 
+Sentence = TypedDict(
+    "Sentence",
+    {
+        "code": Literal["grew", "gained", "lost", "fell", "fell_unexplained"],
+        "text": str,
+        "reason": str | None,
+        "numbers": dict[str, list[int]],
+        "from": str,
+        "to": str,
+    },
+)
+
+
 class LikesChanges(TypedDict):
     video_id: str
     since_start: ChangeSpan
     days: list[ChangeSpan]
     next_cursor: str | None
-    explanation: list[str]
+    explanation: list[Sentence]
 
 
 class FavoritesTotal(TypedDict):
@@ -211,7 +224,7 @@ class FavoritesChanges(TypedDict):
     since_start: ChangeSpan
     days: list[ChangeSpan]
     next_cursor: str | None
-    explanation: list[str]
+    explanation: list[Sentence]
 
 
 class FollowersTotal(TypedDict):
@@ -243,7 +256,7 @@ class FollowersChanges(TypedDict):
     since_start: ChangeSpan
     days: list[ChangeSpan]
     next_cursor: str | None
-    explanation: list[str]
+    explanation: list[Sentence]
 
 
 class Share(TypedDict):
@@ -415,7 +428,7 @@ class Sum(TypedDict):
     value: int | None
     ci95: list[int] | None
     status: Literal["published", "withheld"]
-    reason: Literal["below_threshold", "not_yet_released", "span_below_one_day", "not_modelled"] | None
+    reason: Literal["below_threshold", "not_yet_released", "span_below_one_day", "not_modelled", "netted_below_zero"] | None
     epoch: int | None
     as_of: str | None
     next_release_at: str | None
