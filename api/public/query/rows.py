@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
-
-import msgspec
 
 from api.public.numbers import BELOW_THRESHOLD, NOT_YET_RELEASED, Number
 from api.public.query.sums import sum_independent
@@ -84,26 +83,31 @@ class Collector:
         self.rows.setdefault(key, {}).setdefault(metric, []).append(reading)
 
 
-def make_sum(readings: Iterable[Reading]) -> Sum:
+def make_sum(readings: Sequence[Reading]) -> Sum:
     """Return the number of a row: that of its target as it is, or the sum of what is published."""
-    every = [*readings]
-    released = [reading for reading in every if reading.is_released]
+    if len(readings) == 1:
+        (only,) = readings
+        return _make(only.figure, only.reason, only, int(only.figure is not None), int(only.is_released))
+    released = [reading for reading in readings if reading.is_released]
     shown = [reading.figure for reading in released if reading.figure is not None]
+    reason = (released or readings)[0].reason if readings else NOT_YET_RELEASED
     figure = sum_independent(shown) if shown else None
+    return _make(figure, reason, _summarise(readings), len(shown), len(released))
+
+
+def _make(figure: Figure | None, reason: str, times: Reading, covered: int, released: int) -> Sum:
     value, low, high = figure or (None, 0, 0)
-    reason = None if shown else (released or every)[0].reason if every else NOT_YET_RELEASED
-    only = every[0] if len(every) == 1 else _summarise(every)
     return Sum(
         value=value,
         ci95=None if figure is None else (low, high),
         status="withheld" if figure is None else "published",
-        reason=reason,
-        epoch=only.epoch,
-        as_of=_format(only.as_of_ms),
-        next_release_at=_format(only.next_ms),
-        overdue=only.overdue,
-        covered=len(shown),
-        released=len(released),
+        reason=reason if figure is None else None,
+        epoch=times.epoch,
+        as_of=_format(times.as_of_ms),
+        next_release_at=_format(times.next_ms),
+        overdue=times.overdue,
+        covered=covered,
+        released=released,
     )
 
 
@@ -134,8 +138,10 @@ def build_row(key: RowKey, group_name: str | None, numbers: Mapping[str, Sum]) -
         row["period"] = key.period
     if key.cell is not None:
         row["cell"] = key.cell or None
-    return row | {"metrics": {name: msgspec.to_builtins(number) for name, number in numbers.items()}}
+    row["metrics"] = numbers
+    return row
 
 
+@lru_cache(maxsize=4_096)  # many targets have their times in common
 def _format(moment_ms: int | None) -> str | None:
     return None if moment_ms is None else format_timestamp(moment_ms)
