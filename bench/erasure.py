@@ -18,7 +18,7 @@ from bench.figure import Bar, Figure, Measure, ProgressCallback
 from bench.ingest import Requests, wait_until_drained
 from bench.interference import WINDOW_SECONDS, Load, Rates, compare, measure_interference
 from bench.plane_request import send_request
-from bench.reads import build_reads, release_all
+from bench.reads import release_all, repeat_reads
 from privacy.model.change import GAINED
 from privacy.model.timestamp import MS_PER_DAY
 from privacy.moderation.aof_rewrite import COLLECT_MS, AofRewriteScheduler
@@ -37,9 +37,8 @@ _PERSONS: Final = _ROUNDS * _ERASURES_PER_ROUND
 _LIKES: Final = 400_000
 _LIKES_PER_DAY: Final = 100
 _MS_BETWEEN_LIKES: Final = 36_000
-_CROWDS_PER_ROUND: Final = 2
 _BATCHES_PER_CROWD: Final = 1_800
-"""Too few to reach the daily cap of a crowd's accounts."""
+"""Too few to reach the daily cap of a crowd's accounts; the next crowd follows."""
 _PREPARED_READS: Final = 100_000
 _EVENT_CONNECTIONS: Final = 2
 _READ_CONNECTIONS: Final = 2
@@ -172,13 +171,10 @@ def _fill(deployment: BenchDeployment) -> None:
 
 def _run_round(deployment: BenchDeployment, ports: _Ports, keys: _Keys, number: int) -> _Round:
     """Runs erasures one after the other and then one rewrite, under load."""
-    crowds = [
-        Requests(keys.ingest, deployment.posted_at_ms, f"crowd-{number}-{crowd}")
-        for crowd in range(_CROWDS_PER_ROUND)
-    ]
+    crowd = Requests(keys.ingest, deployment.posted_at_ms, f"crowd-{number}")
     loads = {
-        _EVENTS: Load(ports.platform, _EVENT_CONNECTIONS, partial(_build_events, crowds)),
-        _READS: Load(ports.public, _READ_CONNECTIONS, partial(build_reads, keys.read, _PREPARED_READS)),
+        _EVENTS: Load(ports.platform, _EVENT_CONNECTIONS, partial(crowd.endless, 0, _BATCHES_PER_CROWD)),
+        _READS: Load(ports.public, _READ_CONNECTIONS, partial(repeat_reads, keys.read, _PREPARED_READS)),
     }
     erased: list[_Erased] = []
     first = number * _ERASURES_PER_ROUND
@@ -189,11 +185,6 @@ def _run_round(deployment: BenchDeployment, ports: _Ports, keys: _Keys, number: 
     *erasing, rewriting = measure_interference((*erasures, partial(_rewrite, deployment)), loads)
     wait_until_drained(deployment)
     return _Round(erased, erasing, rewriting)
-
-
-def _build_events(crowds: Sequence[Requests]) -> list[bytes]:
-    """Builds the requests of all crowds, one crowd after the other."""
-    return [request for crowd in crowds for request in crowd.batches(0, _BATCHES_PER_CROWD)]
 
 
 def _erase(deployment: BenchDeployment, port: int, key: str, number: int, erased: list[_Erased]) -> None:

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
+from itertools import chain, count
 from pathlib import Path
 from statistics import median
 from struct import Struct
@@ -115,6 +116,23 @@ class Requests:
             build_request("POST", "/v1/events", self.key, self._lines(number), "application/x-ndjson")
             for number in range(first, stop)
         ]
+
+    def endless(self, first: int, prepared: int) -> Iterator[bytes]:
+        """Builds some batches at once and further ones, of other accounts, when they are asked for.
+
+        Args:
+            first: number of the first batch.
+            prepared: number of batches that are built at once, and of the batches of every further crowd:
+                few enough to stay below the accounts' daily cap.
+        """
+        further = (replace(self, crowd=f"{self.crowd}-{number}") for number in count(1))
+        later = (
+            request
+            for crowd in further
+            for batch in range(prepared)
+            for request in crowd.batches(batch, batch + 1)
+        )
+        return chain(self.batches(first, first + prepared), later)
 
     def packed(self, first: int, stop: int) -> Sequence[bytes]:
         """Packs the same events for the ceiling."""

@@ -1,7 +1,7 @@
 """Measures how tasks reduce the rate of loads, in alternating windows with and without a task."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,12 +23,12 @@ class Load:
     Args:
         port: of the server.
         connections: number of connections, each with one request at a time.
-        make_requests: returns more requests than can be answered; a picklable function.
+        make_requests: returns endless requests, or more than can be answered; a picklable function.
     """
 
     port: int
     connections: int
-    make_requests: Callable[[], Sequence[bytes]]
+    make_requests: Callable[[], Iterable[bytes]]
 
 
 @dataclass(frozen=True)

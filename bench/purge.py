@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -24,7 +24,7 @@ WORKERS: Final = 2
 _CONNECTIONS: Final = 6
 _INGEST_BATCHES: Final = 200
 _BATCHES_DURING_PURGE: Final = 1_750
-"""More than intake can process during the purge, but too few to reach the accounts' daily cap."""
+"""Built before the purge; too few to reach the accounts' daily cap. Further ones are of other accounts."""
 _WARM_UP_BATCHES: Final = 20
 _MS_BETWEEN_LIKES: Final = 36_000
 """Slow enough for the burst rule: a hundred likes in an hour."""
@@ -49,7 +49,7 @@ def purge(progress: ProgressCallback) -> Iterator[Figure]:
             answered = drive(port, _CONNECTIONS, partial(requests.batches, _WARM_UP_BATCHES, stop))
             counted_at = wait_until_drained(deployment)
             progress("the purge, while intake continues")
-            purged = _purge(deployment, port, partial(requests.batches, stop, stop + _BATCHES_DURING_PURGE))
+            purged = _purge(deployment, port, partial(requests.endless, stop, _BATCHES_DURING_PURGE))
     events = _INGEST_BATCHES * BATCH
     yield Figure(
         "removals by a purge while intake continues, until counted",
@@ -101,7 +101,7 @@ def _fill(deployment: BenchDeployment) -> None:
     deployment.ingest_batches((likes, deployment.posted_at_ms) for likes in batches)
 
 
-def _purge(deployment: BenchDeployment, port: int, make_requests: Callable[[], Sequence[bytes]]) -> _Purged:
+def _purge(deployment: BenchDeployment, port: int, make_requests: Callable[[], Iterator[bytes]]) -> _Purged:
     """Purges all bots under load, and waits until the removals are counted."""
     key = deployment.create_key("platform", "moderate")
     lines = b"\n".join(json.dumps({"account_id": _bot(bot)}).encode() for bot in range(BOTS))

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import cycle
 from typing import Final
 
 import msgspec
@@ -124,6 +125,11 @@ def build_reads(key: str, count: int) -> Sequence[bytes]:
     generator = random.Random(2)
     each = [build_request("GET", f"/v1/videos/{video_name(number)}/likes", key) for number in range(VIDEOS)]
     return generator.choices(each, k=count)
+
+
+def repeat_reads(key: str, prepared: int) -> Iterator[bytes]:
+    """Repeats some prepared reads without end: a read changes nothing."""
+    return cycle(build_reads(key, prepared))
 
 
 def _hello_requests() -> Sequence[bytes]:

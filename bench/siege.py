@@ -13,7 +13,7 @@ from bench.figure import Bar, Figure, Measure, ProgressCallback
 from bench.http_load import build_request
 from bench.ingest import Requests
 from bench.interference import Load, compare, measure_interference
-from bench.reads import build_reads, release_all
+from bench.reads import release_all, repeat_reads
 from privacy.store.users import Process
 
 SHARE_LEFT: Final = 0.8
@@ -49,13 +49,13 @@ def siege(progress: ProgressCallback) -> Iterator[Figure]:
                 f"{SLOW_BODIES} slow bodies, {SILENT:,} silent connections of each plane and {UNREAD} unread "
                 f"responses, {_ROUNDS} times for {HELD_SECONDS:g} s"
             )
-            batches = Requests(deployment.create_key("platform", "ingest"), deployment.posted_at_ms).batches
+            requests = Requests(deployment.create_key("platform", "ingest"), deployment.posted_at_ms)
             loads = {
-                "events/s": Load(platform, _CONNECTIONS, partial(batches, 0, _BATCHES)),
+                "events/s": Load(platform, _CONNECTIONS, partial(requests.endless, 0, _BATCHES)),
                 "requests/s": Load(
                     public,
                     _CONNECTIONS,
-                    partial(build_reads, deployment.create_key("public", "read"), _READS),
+                    partial(repeat_reads, deployment.create_key("public", "read"), _READS),
                 ),
             }
             slowest: list[float] = []

@@ -3,7 +3,7 @@
 import selectors
 import time
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -29,14 +29,15 @@ class SteadyLoad:
 
 @contextmanager
 def run_steady_load(
-    port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]
+    port: int, connections: int, make_requests: Callable[[], Iterable[bytes]]
 ) -> Iterator[SteadyLoad]:
     """Sends requests during the block, from a separate process, one at a time on each connection.
 
     Args:
         port: of the server.
         connections: number of keep-alive connections.
-        make_requests: called in that process before the block begins; a picklable function.
+        make_requests: called in that process before the block begins; a picklable function. What it returns
+            should be endless, since nobody knows how long the block takes.
 
     Raises:
         RuntimeError: an answer is not 200, or there were too few requests.
@@ -61,10 +62,10 @@ def run_steady_load(
 
 
 def _send(
-    parent: Connection, port: int, connections: int, make_requests: Callable[[], Sequence[bytes]]
+    parent: Connection, port: int, connections: int, make_requests: Callable[[], Iterable[bytes]]
 ) -> None:
-    requests = make_requests()
-    waiting = iter(requests)
+    waiting = iter(make_requests())
+    stopped = False
     answered_at = []
     parent.send("ready")
     parent.recv()
@@ -80,18 +81,17 @@ def _send(
                 if key.data is None:
                     parent.recv()
                     selector.unregister(parent)
-                    waiting = iter(())
-                    requests = []
+                    stopped = True
                     continue
                 read_answer(key.data)
                 answered_at.append(time.perf_counter())
-                following = next(waiting, None)
-                if following is not None:
-                    key.data.sendall(following)
-                elif requests:
-                    raise RuntimeError(f"{len(requests):,} requests are too few for the block")
-                else:
+                if stopped:
                     busy -= 1
+                    continue
+                following = next(waiting, None)
+                if following is None:
+                    raise RuntimeError(f"{len(answered_at):,} requests are too few for the block")
+                key.data.sendall(following)
         for key in list(selector.get_map().values()):
             key.data.close()
     parent.send(answered_at)

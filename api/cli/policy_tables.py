@@ -3,12 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from rich.console import RenderableType
 from rich.table import Table
 
 from privacy.model.documents import GuaranteeDocument
+from privacy.policy.budget import CalibrationMethod
+
+_JOINT_NOTE: Final = (
+    "under joint calibration, no history costs all of these rho, so they add up to more than that of the "
+    "worst one"
+)
 
 
 def policy_tables(guarantee: GuaranteeDocument) -> Iterator[RenderableType]:
@@ -18,7 +24,7 @@ def policy_tables(guarantee: GuaranteeDocument) -> Iterator[RenderableType]:
         yield _tabulate_histories(kind, details)
         yield _tabulate_costs(f"{kind}s of one account on one day", details["account_day"], details)
         yield _tabulate_costs(f"{kind}s of one account in one month", details["account_month"], details)
-        yield _tabulate_statistics(kind, details["statistics"])
+        yield _tabulate_statistics(kind, details)
         schedule = guarantee["creator_schedule" if details["target_type"] == "creator" else "schedule"]
         yield _tabulate_epochs(kind, details["statistics"], schedule["due_ages_seconds"])
     if guarantee["audiences"]:
@@ -152,14 +158,15 @@ def _tabulate_audiences(audiences: Mapping[str, Any]) -> Table:
     return table
 
 
-def _tabulate_statistics(kind: str, statistics: Sequence[Mapping[str, Any]]) -> Table:
+def _tabulate_statistics(kind: str, details: Mapping[str, Any]) -> Table:
+    is_joint = details["mechanism"]["calibration"] == CalibrationMethod.JOINT.value
+    note = f"; {_JOINT_NOTE}" if is_joint else ""
     table = Table(
         *("statistic", "rho", "noise scale", "sensitivity²", "sd, first to last", "threshold, first to last"),
-        title=f"Statistics of {kind}s (noise scale and sensitivity in the encoder's units; under joint "
-        "calibration, no history costs all of these rho, so they add up to more than that of the worst one)",
+        title=f"Statistics of {kind}s (noise scale and sensitivity in the encoder's units{note})",
         title_justify="left",
     )
-    for statistic in statistics:
+    for statistic in details["statistics"]:
         deviations, thresholds = statistic["sd_by_epoch"], statistic["threshold_by_epoch"]
         table.add_row(
             statistic["name"],

@@ -7,7 +7,9 @@ from rich.table import Table
 
 from api.cli.policy_tables import policy_tables
 from privacy.mechanism.guarantee import guarantee
+from privacy.policy.budget import CalibrationMethod
 from privacy.policy.file import load_policy
+from tests.support.first_policy import FIRST_POLICY_PATH
 
 
 def test_the_tables_hold_what_is_declared_and_what_follows() -> None:
@@ -36,3 +38,13 @@ def test_the_tables_hold_what_is_declared_and_what_follows() -> None:
             assert str(statistic["noise_scale"]) in shown
             for sd, threshold in zip(statistic["sd_by_epoch"], statistic["threshold_by_epoch"], strict=True):
                 assert f"{sd:.1f}, {threshold}" in shown
+
+
+def test_only_a_jointly_calibrated_policy_is_explained_as_such() -> None:
+    """The first default policy is calibrated statistic by statistic: its rho add up to the whole."""
+    document = guarantee(load_policy(FIRST_POLICY_PATH))
+    methods = {kind["mechanism"]["calibration"] for kind in document["kinds"].values()}
+    assert methods == {CalibrationMethod.SEPARATE.value}
+    titles = [str(table.title) for table in policy_tables(document) if isinstance(table, Table)]
+    assert any(title.startswith("Statistics of") for title in titles)
+    assert not any("joint calibration" in title for title in titles)

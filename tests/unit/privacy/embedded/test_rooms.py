@@ -10,6 +10,7 @@ import pytest
 
 from privacy.embedded.lock import locked
 from privacy.embedded.rooms import EmbeddedRooms, StartEndedError
+from privacy.embedded.server import EmbeddedRedis
 from privacy.errors import StoreError
 from privacy.store.acl import Room
 from privacy.store.connect import connect, translated
@@ -75,8 +76,11 @@ def test_a_gallery_that_cannot_start_leaves_no_server_behind(tmp_path: Path) -> 
         pass
 
 
-def test_a_start_that_is_asked_to_end_leaves_no_server_behind(tmp_path: Path) -> None:
+def test_a_start_that_is_asked_to_end_leaves_no_server_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The program can be ended while its store loads: its servers end, and the folder is free."""
+    monkeypatch.setattr(EmbeddedRedis, "is_ready", lambda _server: False)  # an empty store loads in no time
     rooms = EmbeddedRooms(tmp_path, wait=lambda _seconds, _activity: True)
     with pytest.raises(StartEndedError), rooms:
         pass
