@@ -109,7 +109,7 @@ class AudienceLogs:
         with translated():
             rows = pipeline.execute()
         refuse_damaged(self.shard, numbers, rows)
-        states = [_parse_state(number, row) for number, row in zip(numbers, rows, strict=True)]
+        states = _parse_states(self.shard, numbers, rows)
         return [DueAudience(state, self._read_log(state.period).get(state.number, b"")) for state in states]
 
     def drop_released(self) -> int:
@@ -144,6 +144,19 @@ def refuse_damaged(shard: int, numbers: Sequence[int], states: Sequence[Sequence
 
 MAX_KEPT_LOGS: Final = 4
 """Logs of periods that one shard keeps while their audiences are released, batch by batch."""
+
+
+def _parse_states(shard: int, numbers: Sequence[int], rows: Sequence[Sequence[bytes]]) -> list[AudienceState]:
+    """Parse the states; refuses those of which a field is not what it should be, all at once."""
+    states, damaged = list[AudienceState](), list[int]()
+    for number, row in zip(numbers, rows, strict=True):
+        try:
+            states.append(_parse_state(number, row))
+        except ValueError:  # no number, no scope, no UTF-8
+            damaged.append(number)
+    if damaged:
+        raise SeriesRefusedError(shard, damaged)
+    return states
 
 
 def _parse_state(number: int, row: Sequence[bytes]) -> AudienceState:

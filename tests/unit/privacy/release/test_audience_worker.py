@@ -259,3 +259,27 @@ def test_an_audience_that_was_to_end_goes_on_if_a_video_was_registered_meanwhile
     assert slow.run_due() == 1
     due_ms = store.root.zscore(tally_key(SHARD, "audience-due"), str(ending.number))
     assert due_ms == period_start_ms(PERIOD + 2, DAY)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("epoch", "seven"),
+        ("every_seconds", ""),
+        ("until_ms", "1e3"),
+        ("scope", "planet"),
+        ("target_id", b"\xff"),
+    ],
+)
+def test_an_audience_whose_state_cannot_be_parsed_is_refused_alone(
+    store: Store, field: str, value: str | bytes
+) -> None:
+    """Its number is named, and all others are released."""
+    states = [state(number, f"tag{number}", Scope.HASHTAG, DAY, goes_on=False) for number in (1, 3, 5)]
+    for each in states:
+        put_audience(store, SHARD, each, MANY)
+    store.root.hset(tally_key(SHARD, "series", states[1].number), field, value)
+    with pytest.raises(SeriesRefusedError) as refused:
+        worker(store, states[0].due_ms).run_due()
+    assert refused.value.numbers == {states[1].number}
+    assert publish(store) == len(states) - 1
