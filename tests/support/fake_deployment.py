@@ -191,7 +191,7 @@ class FakeDeployment:
         self.now_ms += 1
         parts = urlsplit(path)
         query = dict(parse_qsl(parts.query))
-        unknown = query.keys() - {"ids", "limit", "cursor", "version", "period"}
+        unknown = query.keys() - {"ids", "by", "limit", "cursor", "version", "period"}
         if unknown and not self.flaws.filters:
             return Reply(400, {}, b"{}", 0.001)
         steps = parts.path.strip("/").split("/")[1:]
@@ -199,6 +199,8 @@ class FakeDeployment:
             document: Any = self._answer_audience(steps[1].removeprefix(PREFIX))
         elif steps == ["privacy"]:
             document = {**_guarantee()} | {"sandbox": {"version": self.policy.version}}
+        elif steps == ["query"]:
+            document = {"rows": self._answer_query(query["ids"].split(","), key, each="by" in query)}
         elif len(steps) == 1:
             ids = sorted(set(query["ids"].split(",")))
             document = {"videos": [self._video(name, key) for name in ids], "unknown": []}
@@ -230,6 +232,17 @@ class FakeDeployment:
                 noise = self._drawn.setdefault((name, period), self.rng.normal(0, scale) if scale else 0.0)
                 found.append({"total": {"value": round(count + noise), "epoch": period}})
         return {"audiences": found}
+
+    def _answer_query(self, ids: list[str], key: int | None, *, each: bool) -> list[dict[str, Any]]:
+        """Answers with a row for each video, or with their sum."""
+        numbers = {
+            name: self._number(self._targets[name], TOTAL, self._epoch(self._targets[name]), key, "query")
+            for name in ids
+        }
+        if each:
+            return [{"video_id": name, "metrics": {"likes": number}} for name, number in numbers.items()]
+        shown = [number["value"] for number in numbers.values() if number["value"] is not None]
+        return [{"metrics": {"likes": {"value": sum(shown) if shown else None}}}]
 
     def _video(self, name: str, key: int | None) -> dict[str, Any]:
         number = self._number(self._targets[name], TOTAL, self._epoch(self._targets[name]), key, "videos")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from privacy.audit.black_box.claim import list_profile_dimensions
 from privacy.audit.black_box.context import TargetAttack
@@ -139,6 +140,7 @@ class QueryVariationAttack(TargetAttack):
             for video in read_document(deployment, f"/v1/videos?ids={','.join(ids)}")["videos"]
         }
         disagreeing = sum(self._paths_disagree(target, listed[target.public_id]) for target in targets)
+        unequal = self._count_unequal_queries(ids, listed)
         findings = (
             Finding(
                 "reordered or repeated ids",
@@ -152,17 +154,43 @@ class QueryVariationAttack(TargetAttack):
                 f"{disagreeing} of {len(targets)} targets differ",
                 disagreeing == 0,
             ),
+            Finding(
+                "a query for each target, and the sum over all targets less that over all others",
+                "the number of the target, in both ways",
+                f"{unequal} of {2 * len(targets)} differ",
+                unequal == 0,
+            ),
         )
         return Section(
             key="aliases",
             title="Differencing: aliases and overlapping windows",
             tried="The total of each target was read from its own resource, from the list, from a breakdown "
-            "and from the time series; the time series whole and in pages; lists in other orders.",
+            "and from the time series; this whole and in pages; lists in other orders; by queries, "
+            "alone and as the difference of two sums.",
             breaks="Two resources give different values for one number; their difference or mean would "
             "reveal more than one release.",
             confidence=_CERTAIN,
             findings=findings,
         )
+
+    def _count_unequal_queries(self, ids: Sequence[str], listed: Mapping[str, Any]) -> int:
+        """Counts by how many queries a number is not the one that the list shows."""
+        rows = self._query(ids, "&by=video")
+        each = {row["video_id"]: row["metrics"]["likes"]["value"] for row in rows}
+        (whole,) = self._query(ids)
+        unequal = 0
+        for name in ids:
+            (rest,) = self._query([other for other in ids if other != name])
+            sums = (row["metrics"]["likes"]["value"] or 0 for row in (whole, rest))
+            value = listed[name]["value"]
+            unequal += (each[name] != value) + (next(sums) - next(sums) != (value or 0))
+        return unequal
+
+    def _query(self, ids: Sequence[str], more: str = "") -> Sequence[Mapping[str, Any]]:
+        rows: Sequence[Mapping[str, Any]] = read_document(
+            self.context.deployment, f"/v1/query?ids={','.join(ids)}{more}"
+        )["rows"]
+        return rows
 
     def _paths_disagree(self, target: Canary, listed: object) -> bool:
         deployment = self.context.deployment
@@ -191,7 +219,7 @@ class QueryVariationAttack(TargetAttack):
 
     def _evaluate_filters(self) -> Section:
         deployment = self.context.deployment
-        paths = self._paths[:3]
+        paths = [*self._paths[:3], "/v1/query", "/v1/videos"]
         requested = [f"{path}?{parameter}" for path in paths for parameter in FILTERS]
         accepted = [path for path in requested if deployment.read(path).status == OK]
         finding = Finding(
