@@ -62,20 +62,24 @@ class NameList(fields.List[str]):
     Args:
         max_items: how many at most.
         parse: returns one of them as it is meant, or raises a `ValidationError`.
+        min_items: how few at least.
     """
 
-    def __init__(self, max_items: int, parse: Callable[[str], str], **options: Any) -> None:
-        metadata = {"minItems": 1, "maxItems": max_items, **options.pop("metadata", {})}
+    def __init__(
+        self, max_items: int, parse: Callable[[str], str], min_items: int = 1, **options: Any
+    ) -> None:
+        metadata = {"minItems": min_items, "maxItems": max_items, **options.pop("metadata", {})}
         super().__init__(fields.String(), metadata=metadata, **options)
         self.max_items = max_items
+        self.min_items = min_items
         self.parse = parse
 
     def _deserialize(self, value: Any, *_given: Any, **_options: Any) -> list[Any]:
         names = value.split(",") if isinstance(value, str) else value
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValidationError("is no list of texts; a list, or one text with commas")
-        if not 0 < len(names) <= self.max_items:
-            raise ValidationError(f"lists {len(names)}; 1 to {self.max_items}")
+        if not self.min_items <= len(names) <= self.max_items:
+            raise ValidationError(f"lists {len(names)}; {self.min_items} to {self.max_items}")
         return [*dict.fromkeys(self.parse(name.strip()) for name in names)]
 
 

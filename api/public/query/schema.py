@@ -73,6 +73,7 @@ class _MembersSchema(VideoFilterSchema):
     by = NameList(
         3,
         _parse_by,
+        min_items=0,
         load_default=(),
         metadata={
             "description": "What rows are divided by: one of the subject (`video`, `creator`, …) or the "
