@@ -10,6 +10,10 @@ from math import ceil, floor, hypot
 from privacy.errors import StoreError
 from privacy.model.documents import Figure, PointDocument
 
+CLEAR_HALF_WIDTHS = 2
+"""Half widths of its interval that a number must be away from zero to be clear of the noise: about four
+deviations, which noise alone reaches once in some 20,000 numbers. It is the half that is not lengthened for
+having been selected: that one says nothing about how noisy a number is."""
 START = -1
 """The epoch before the first: the moment at which a target's schedule starts and every count is zero."""
 
@@ -41,13 +45,15 @@ class ChangeSpan:
     def gained(self) -> Figure | None:
         """The gains, less the losses whose number is withheld.
 
-        None when the change is withheld, and where such losses exceed the gains: less than nothing was not
-        gained.
+        None when the change is withheld, and where it is clear of the noise that such losses exceed the
+        gains: less than nothing was not gained. Noise alone does that once in some 20,000 numbers.
         """
         if self.change is None:
             return None
         gained = sum_figures([self.change, *filter(None, self.lost.values())])
-        return None if gained[0] < 0 and self.netted_in_gained else gained
+        value, _, high = gained
+        is_clear = value < 0 and -value >= CLEAR_HALF_WIDTHS * (high - value)
+        return None if is_clear and self.netted_in_gained else gained
 
     @property
     def netted_in_gained(self) -> list[str]:

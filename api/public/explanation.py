@@ -6,15 +6,11 @@ from typing import Final, Literal, get_args
 
 import msgspec
 
-from api.public.change_spans import ChangeSpan
+from api.public.change_spans import CLEAR_HALF_WIDTHS, ChangeSpan
 from api.public.kinds import KindRoutes
 from privacy.model.documents import Figure
 from privacy.model.timestamp import format_timestamp
 
-MIN_HALF_WIDTHS: Final = 2
-"""Half widths of its interval that a number must be away from zero to be mentioned: about four deviations, so
-that noise alone makes a sentence once in some 20,000 numbers. It is the half on the far side of zero: the
-other one is longer for a number just above its threshold, and says nothing about how noisy it is."""
 _EVEN: Final = 2
 """Largest difference of the two half-widths of an interval that is given by a single one."""
 Code = Literal["grew", "gained", "lost", "fell", "fell_unexplained"]
@@ -85,14 +81,14 @@ def _describe_whole(routes: KindRoutes, whole: ChangeSpan) -> Sentence:
 
 def _describe_losses(noun: str, span: ChangeSpan, when: str) -> Iterator[Sentence]:
     for reason, figure in span.lost.items():
-        if figure and figure[0] > 0 and figure[0] >= MIN_HALF_WIDTHS * (figure[2] - figure[0]):
+        if figure and figure[0] > 0 and figure[0] >= CLEAR_HALF_WIDTHS * (figure[2] - figure[0]):
             text = f"{when} {_format_figure(figure, noun)} {_PREDICATES[reason]}."
             yield _make("lost", text, span, {"lost": figure}, reason)
 
 
 def _describe_fall(noun: str, span: ChangeSpan, when: str, *, explained: bool) -> Iterator[Sentence]:
     change = span.change
-    if change is None or change[0] >= 0 or -change[0] < MIN_HALF_WIDTHS * (change[0] - change[1]):
+    if change is None or change[0] >= 0 or -change[0] < CLEAR_HALF_WIDTHS * (change[0] - change[1]):
         return
     fall = (-change[0], -change[2], -change[1])
     text = f"{when} the {noun} fell by {_format_figure(fall)}."

@@ -141,8 +141,8 @@ class NumberSchema(ResponseSchema):
         "`span_below_one_day`: a change is shown once it spans a day or more. "
         "`not_modelled`: the total is shown, but there is no smoothed one, since the target was registered "
         "after its first epoch, the count took a leap that the model does not know, or the release was made "
-        "before smoothed totals existed. `netted_below_zero`: losses that are too few to show exceed the "
-        "gains; `change` says by how much.",
+        "before smoothed totals existed. `netted_below_zero`: losses that are too few to show clearly exceed "
+        "the gains; `change` says by how much.",
         allow_none=True,
         validate=OneOf(REASONS),
     )

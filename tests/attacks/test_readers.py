@@ -80,7 +80,7 @@ READINGS: Final = (
     read("releases from the beginning", "/v1/releases", '"releases"'),
     refuse("a cursor of another list", "/v1/releases?after=bGVkZ2VyOjAuMC4w", "after", "cursor"),
     refuse("releases after two cursors", "/v1/releases?after=a&after=b", "after", "once"),
-    refuse("too many releases", "/v1/releases?limit=1001", "limit", "1 to 1000"),
+    refuse("too many releases", "/v1/releases?limit=2001", "limit", "1 to 2000"),
     read("a slash at the end", f"{LIKES}/", "do not end with a slash", 404),
     read("a slash at the end of nothing", "/v1/nothing/", "no such path.", 404),
     *(

@@ -45,17 +45,34 @@ def span(change: Figure | None, lost: dict[str, Figure | None]) -> ChangeSpan:
 def test_gained_less_lost_is_the_change(change: Figure, lost: dict[str, Figure | None]) -> None:
     """In published numbers, exactly; what is withheld is named, and netted in what was gained.
 
-    Where that would be less than nothing, what was gained is withheld.
+    Where that is clearly less than nothing, what was gained is withheld.
     """
     day = span(change, lost)
     gained = change[0] + sum(figure[0] for figure in lost.values() if figure)
     assert day.netted_in_gained == [reason for reason in REASONS if reason not in lost]
-    if gained < 0 and day.netted_in_gained:
-        assert day.gained is None
+    if day.gained is None:
+        assert gained < 0
+        assert day.netted_in_gained
         return
-    assert day.gained
     assert day.gained[0] == gained
     assert day.gained[1] <= day.gained[0] <= day.gained[2]
+
+
+@pytest.mark.parametrize(
+    ("change", "lost", "withheld"),
+    [
+        ((-227, -252, -202), {}, True),
+        ((-49, -74, -24), {}, False),
+        ((-50, -75, -25), {}, True),
+        ((-227, -252, -202), {"unliked": (230, 180, 280)}, False),
+        ((-227, -252, -202), dict.fromkeys(REASONS, (1, 0, 2)), False),
+    ],
+)
+def test_less_than_nothing_is_not_gained(
+    change: Figure, lost: dict[str, Figure | None], withheld: bool
+) -> None:
+    """Withheld if it is clear of the noise, and some loss is netted: otherwise noise stays what it is."""
+    assert (span(change, lost).gained is None) is withheld
 
 
 def test_nothing_is_gained_where_the_total_is_withheld() -> None:
