@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -53,6 +54,8 @@ def main(module: str, listener: int, pulse: int, threads: int, parent: int) -> i
             return exit_code_of(error)
         if app is None:
             return ExitCode.OK
+        gc.collect()
+        gc.freeze()  # the app stays: a search for cycles that went through it would take tens of milliseconds
         front = Front(app, socket.socket(fileno=listener), threads)
         front.start()
         while not stop.wait(_PULSE_SECONDS):

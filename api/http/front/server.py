@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import asyncio
     import socket
 
-_BACKLOG: Final = 1_024
+_BACKLOG: Final = 4_096
+"""Connections that wait to be accepted; where there are more, the next one comes a second later."""
 _OTHER_FILES: Final = 128
 """Open files that are no connections of clients, and a few connections that come at once."""
 _HANGING_SECONDS: Final = 10.0
