@@ -38,6 +38,22 @@ def require_readable(key: Caller | None, creator_id: str | None) -> None:
         raise Forbidden(UNREADABLE)
 
 
+def require_readable_list(key: Caller | None, creator_id: str | None) -> None:
+    """Checks that a caller may read a list of videos.
+
+    Args:
+        key: who asks.
+        creator_id: the creator whose videos alone are listed; None for a list over several creators.
+
+    Raises:
+        Forbidden: it may not (403).
+    """
+    if creator_id is not None:
+        require_readable(key, creator_id)
+    elif key is None or key.creators is not None:
+        raise Forbidden(f"{UNREADABLE} Name one of its creators in `creator_id`.")
+
+
 def creator_of(target: TargetDocument | None) -> str | None:
     """Returns the creator to whom a target belongs now; None if it belongs to none, or does not exist."""
     if target is None:

@@ -7,14 +7,12 @@ from typing import Any, Final
 
 from marshmallow import fields
 from marshmallow.validate import OneOf, Range
-from werkzeug.exceptions import Forbidden
 
 from api.http.arguments import PlainInteger
-from api.http.caller import Caller
 from api.http.operation import Operation, Request, Response, ResponseDoc, json_response
 from api.http.pagination import decode_name, encode_name, make_cursor_error
 from api.http.rate_limit import count_requests
-from api.public.access.readable import UNREADABLE, require_readable
+from api.public.access.readable import require_readable_list
 from api.public.find.video_filter import FILTER_NAMES, VideoFilter, VideoFilterSchema, make_filter
 from api.public.kinds import FAVORITES, LIKES, VIDEO
 from api.public.numbers import PUBLISHED_EXAMPLE, SPAN_BELOW_ONE_DAY, NumberSchema, make_current_number
@@ -104,7 +102,7 @@ def get_videos(services: PublicServices, request: Request) -> Response:
         found = VIDEOS.read_list(services, request)
     else:
         wanted = make_filter(query)
-        _require_readable(request.key, wanted)
+        require_readable_list(request.key, wanted.creator_id)
         read = _read_page if query["sort"] == _POSTED else _read_sorted
         found = {"gone": [], "unknown": [], **read(services, request, wanted)}
     document = {"next_cursor": None, "compared": None, **found}
@@ -115,13 +113,6 @@ def _refuse_others(query: Mapping[str, Any]) -> None:
     for name in (*FILTER_NAMES, "cursor"):
         if name in query:
             raise InvalidInputError(name, "comes with ids", "ids, or a filter with a cursor")
-
-
-def _require_readable(key: Caller | None, wanted: VideoFilter) -> None:
-    if wanted.creator_id is not None:
-        require_readable(key, wanted.creator_id)
-    elif key is None or key.creators is not None:
-        raise Forbidden(f"{UNREADABLE} Name one of its creators in `creator_id`.")
 
 
 def _read_page(services: PublicServices, request: Request, wanted: VideoFilter) -> dict[str, Any]:

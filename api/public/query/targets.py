@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from werkzeug.exceptions import Forbidden
-
 from api.http.operation import Request
 from api.http.pagination import decode_name, encode_name, make_cursor_error
-from api.public.access.readable import UNREADABLE, creator_of, is_readable, require_readable
+from api.public.access.readable import (
+    creator_of,
+    is_readable,
+    require_readable,
+    require_readable_list,
+)
 from api.public.query.question import MAX_TARGETS, TARGET_TYPES, Question, Subject
 from api.public.services import PublicServices
 from privacy.errors import InvalidInputError
@@ -47,7 +50,7 @@ def find_targets(services: PublicServices, request: Request, question: Question)
         if question.cursor is not None:
             raise InvalidInputError("cursor", "comes with ids", "ids, or a filter with a cursor")
         return _find_by_id(services, request, question)
-    _require_readable(request, question)
+    require_readable_list(request.key, question.wanted.creator_id)
     return _find_by_filter(services, question)
 
 
@@ -65,14 +68,6 @@ def _find_by_id(services: PublicServices, request: Request, question: Question) 
     return Targets(found, gone, unknown)
 
 
-def _require_readable(request: Request, question: Question) -> None:
-    creator_id = question.wanted.creator_id
-    if creator_id is not None:
-        require_readable(request.key, creator_id)
-    elif request.key is None or request.key.creators is not None:
-        raise Forbidden(f"{UNREADABLE} Name one of its creators in `creator_id`.")
-
-
 def _find_by_filter(services: PublicServices, question: Question) -> Targets:
     after = None if question.cursor is None else decode_name(_LISTING, question.cursor)
     found = question.wanted.find(services.index, services.gallery, MAX_TARGETS, after)
@@ -88,8 +83,5 @@ def require_scopes_readable(request: Request, question: Question) -> None:
     Raises:
         Forbidden: it does not.
     """
-    if question.subject is Subject.CREATORS:
-        for creator_id in question.ids:
-            require_readable(request.key, creator_id)
-    elif request.key is None or request.key.creators is not None:
-        raise Forbidden(UNREADABLE)
+    for creator_id in question.ids if question.subject is Subject.CREATORS else (None,):
+        require_readable(request.key, creator_id)
