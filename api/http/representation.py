@@ -69,9 +69,7 @@ def represent(response: Response, member: str, media_type: str) -> Response:
 def list_rows(document: Mapping[str, Any], member: str) -> Iterator[Row]:
     """Yield the rows of a list, each with what is said of all of them, such as the id of the video."""
     common = {
-        name: value
-        for name, value in document.items()
-        if isinstance(value, str | int | float | bool) and name not in _CURSORS
+        name: value for name, value in document.items() if isinstance(value, str) and name not in _CURSORS
     }
     for item in document[member]:
         row = dict(common)
