@@ -17,6 +17,7 @@ from api.public.audiences import make_audience_operation
 from api.public.breakdowns import make_breakdown_operation
 from api.public.changes import make_changes_operation
 from api.public.find import creator_videos, dimensions, groups, videos
+from api.public.insight import benchmark
 from api.public.kinds import KIND_ROUTES
 from api.public.query import operation as query
 from api.public.services import PublicServices
@@ -40,6 +41,7 @@ def operations() -> tuple[Operation[PublicServices], ...]:
         VIDEOS.make_single_operation(),
         CREATORS.make_list_operation(),
         CREATORS.make_single_operation(),
+        benchmark.OPERATION,
         creator_videos.OPERATION,
         *groups.OPERATIONS,
         *(make(routes) for routes in KIND_ROUTES for make in _FACTORIES),

@@ -39,6 +39,7 @@ CHECKED: Final = {
     "get_favorites_breakdown": f"{VIDEO}/favorites/breakdowns/device",
     "get_favorites_timeseries": f"{VIDEO}/favorites/timeseries",
     "get_favorites_changes": f"{VIDEO}/favorites/changes",
+    "get_benchmark": f"{VIDEO}/benchmark",
     "get_creator": CREATOR,
     "get_creator_videos": f"{CREATOR}/videos",
     "get_followers": f"{CREATOR}/followers",

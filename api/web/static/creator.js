@@ -19,7 +19,8 @@ start(id, async () => {
   const sum = likes.rows[0]?.metrics.likes;
   const top = make("div", { class: "figures" },
     followers ? figure("followers", followers.total, followers.total.as_of ? `as of ${minute(followers.total.as_of)}` : null) : null,
-    sum ? figure(`likes of ${sum.covered} of ${likes.targets} videos`, sum, "the others have too few to show, or no release yet") : null);
+    sum ? figure(`likes of ${sum.covered} of ${likes.targets} videos`, sum,
+      sum.covered < likes.targets ? "the others have too few to show, or no release yet" : null) : null);
   const cards = [card("Videos", "Newest first.", videoTable(videos.videos)), ...audience];
   if (series?.points.length) cards.unshift(card("Followers", null, trend("Followers", series.points.map((point) =>
     ({ at: point.total.as_of, number: point.total, smooth: point.smoothed })))));

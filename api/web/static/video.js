@@ -14,13 +14,14 @@ start(id, async () => {
   document.title = `${video.title || id} · Likewise`;
   const dimensions = await get(`v1/dimensions?version=${encodeURIComponent(video.policy_version)}`);
   const declared = dimensions.dimensions.map((one) => one.dimension).filter((name) => name in NAMES);
-  const [series, changes, favorites, ...breakdowns] = await Promise.all([
+  const [series, changes, favorites, place, ...breakdowns] = await Promise.all([
     get(`${own}/likes/timeseries?limit=200`), get(`${own}/likes/changes?limit=30`), optional(get(`${own}/favorites`)),
+    video.creator_id ? get(`${own}/benchmark`) : null,
     ...declared.map((name) => optional(get(`${own}/likes/breakdowns/${name}`)))]);
   const points = series.points.map((point) => ({ at: point.total.as_of, number: point.total, smooth: point.smoothed }));
   const now = series.points.length ? series.points[series.points.length - 1].total : changes.since_start.change;
   const next = now.next_release_at ? `next numbers ${minute(now.next_release_at)}` : "final";
-  const cards = [card("Likes over time", null, trend("Likes", points)), changesCard("likes", changes)];
+  const cards = [card("Likes over time", null, trend("Likes", points)), placeCard(place), changesCard("likes", changes)].filter(Boolean);
   breakdowns.filter(Boolean).forEach((one) => {
     const cells = one.cells.map((cell) => ({ cell: cell.cell, number: cell.likes }));
     const from = dimensions.thresholds.like?.find((each) => each.statistic === one.dimension);
@@ -40,3 +41,11 @@ start(id, async () => {
       make("a", { class: "button", href: link(`explore#ids=${encodeURIComponent(id)}`) }, "Explore")),
     make("div", { class: "cards" }, cards)];
 });
+
+// Where the video stands among those of its creator, at the same age.
+function placeCard(place) {
+  if (place?.status !== "published") return null;
+  const [low, high] = place.percentile_range.map(Math.round);
+  return card("Among the creator's videos, at the same age", `${place.covered} videos are compared; ${place.withheld} have too few likes to show, ${place.younger} are younger.`,
+    make("p", {}, `It has more likes than ${Math.round(place.percentile)} % of them`, low === high ? "." : ` (${low} to ${high} %, since some cannot be told apart).`));
+}

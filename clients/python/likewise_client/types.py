@@ -90,6 +90,19 @@ class Creator(TypedDict):
     policy_version: str
 
 
+class Benchmark(TypedDict):
+    video_id: str
+    likes: Number
+    percentile: float | None
+    percentile_range: list[float] | None
+    status: str
+    reason: str | None
+    peers: int
+    covered: int
+    withheld: int
+    younger: int
+
+
 class VideoWithLikes(TypedDict):
     video_id: str
     creator_id: str | None
