@@ -36,7 +36,7 @@ class VideoList(NamedTuple):
     @classmethod
     def of_hashtag(cls, hashtag: str) -> VideoList:
         """Return the list of a hashtag, in any spelling and without its `#`."""
-        return cls(gallery_key("videos", "hashtag", spelling_key(hashtag)))
+        return cls(gallery_key("videos", "hashtag", _spell(hashtag)))
 
     @classmethod
     def of_sound(cls, sound_id: str) -> VideoList:
@@ -58,4 +58,9 @@ def list_memberships(video: TargetDocument) -> list[VideoList]:
 
 def hashtag_key(hashtag: str) -> str:
     """Name the key that holds a hashtag as it was first written."""
-    return gallery_key("hashtag", spelling_key(hashtag))
+    return gallery_key("hashtag", _spell(hashtag))
+
+
+def _spell(hashtag: str) -> str:
+    """Returns what all spellings share; for one without any visible character, what no hashtag is."""
+    return spelling_key(hashtag) or "#"

@@ -240,6 +240,8 @@ def test_followers_of_creators(plane: PublicPlane) -> None:
         ({"ids": ["rising"], "cursor": "eA"}, "cursor"),
         ({"cursor": "eA"}, "cursor"),
         ({"subject": "accounts"}, "subject"),
+        ({"subject": "hashtags", "ids": ["\u2060"], "metrics": ["audience"]}, "ids"),
+        ({"subject": "hashtags", "ids": ["#"], "metrics": ["audience"]}, "ids"),
         ({"subject": "creators"}, "ids"),
         ({"subject": "creators", "ids": ["c-12"], "metrics": ["likes"]}, "metrics"),
         ({"subject": "platform", "ids": ["x"], "metrics": ["audience"]}, "ids"),

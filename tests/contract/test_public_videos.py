@@ -71,6 +71,8 @@ def listed(plane: PublicPlane, query: str, **options: Any) -> list[str]:
         ("creator_id=nobody", []),
         ("hashtag=%23STRA%C3%9FE", ["b", "a"]),
         ("hashtag=fog", ["c", "a"]),
+        ("hashtag=%E2%80%8B", []),
+        ("hashtag=%23", []),
         ("hashtag=FOG&creator_id=c-12", ["a"]),
         ("sound_id=s-7", ["c", "a"]),
         ("sound_id=s-7&hashtag=strasse", ["a"]),

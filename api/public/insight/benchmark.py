@@ -22,6 +22,7 @@ from api.public.target_metadata import METADATA_MAX_AGE_SECONDS
 from privacy.errors import InvalidInputError
 from privacy.gallery.reader import CurrentRelease, History
 from privacy.model.documents import Figure, PointDocument
+from privacy.model.identifier import IDENTIFIER_PATTERN
 
 MAX_PEERS: Final = 200
 MIN_PEERS: Final = 5
@@ -77,8 +78,8 @@ class AmongField(fields.String):
 _QUERY_SCHEMA: Final = ResponseSchema.from_dict(
     {
         "among": AmongField(
-            load_default=(_CREATOR, ""),
             metadata={
+                "pattern": f"^(creator|hashtag:[^ #]+|sound:{IDENTIFIER_PATTERN})$",
                 "description": f"The videos to compare with: {_RULE}; by default those of its creator.",
                 "example": "hashtag:baking",
             },
@@ -98,7 +99,7 @@ def get_benchmark(services: PublicServices, request: Request) -> Response:
     video_id = request.path[VIDEO.id_name]
     require_readable_target(services.gallery, request.key, VIDEO.target_type, video_id)
     current = services.cache.get(video_id, LIKES.kind)
-    wanted = _make_filter(current, request.query["among"])
+    wanted = _make_filter(current, request.query.get("among", (_CREATOR, "")))
     request.charge(count_requests(min(services.index.count(wanted.videos), MAX_PEERS), HISTORIES_PER_REQUEST))
     found = wanted.find(services.index, services.gallery, MAX_PEERS + 1)
     release = current.release
@@ -156,9 +157,9 @@ OPERATION: Operation[PublicServices] = Operation(
     path=f"{VIDEO.path}/benchmark",
     operation_id="get_benchmark",
     summary="Where a video stands among others",
-    description=f"The percentile of the likes of a video among up to {MAX_PEERS} others of its creator, a "
-    "hashtag or a sound, those that were posted last, each at the age that the video has reached now. It is made "
-    "of published totals alone. Two videos are told apart where their intervals do not meet; "
+    description=f"Its likes as a percentile among up to {MAX_PEERS} others of its creator, a "
+    "hashtag or a sound, those that were posted last, each at the age that the video has reached now. It is "
+    "made of published totals alone. Two videos are told apart where their intervals do not meet; "
     "`percentile_range` counts all that cannot be told apart as larger, and as smaller. Videos whose total "
     "is withheld at that age are not compared; most of them have fewer likes than any that is shown.",
     tag="public",

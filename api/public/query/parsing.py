@@ -52,7 +52,10 @@ def _parse_ids(subject: Subject, loaded: Mapping[str, Any]) -> tuple[str, ...]:
     if ids and subject is Subject.PLATFORM:
         raise InvalidInputError("ids", "name something on the platform", "none")
     if subject is Subject.HASHTAGS:
-        return tuple(dict.fromkeys(spelling_key(name).lstrip("#") for name in ids))
+        spelled = tuple(dict.fromkeys(spelling_key(name).lstrip("#") for name in ids))
+        if "" in spelled:
+            raise InvalidInputError("ids", "have a hashtag without a character", "hashtags")
+        return spelled
     return tuple(check_identifier("ids", name) for name in ids)
 
 

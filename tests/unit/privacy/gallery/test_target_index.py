@@ -116,3 +116,11 @@ def test_a_hashtag_is_shown_as_first_written(store: Store) -> None:
     assert index.read_first_spelling("strasse") == "Straße"
     assert index.read_first_spelling("Fog") == "fog"
     assert index.read_first_spelling("unknown") is None
+
+
+def test_a_hashtag_without_a_visible_character_is_listed_by_itself(store: Store) -> None:
+    """It is no key of Redis without a name."""
+    Publisher(store.publisher).publish_targets([video("a", 1, hashtags=["\u2060"], sound_id=None)])
+    index = TargetIndex(store.public)
+    assert index.find_videos(VideoList.of_hashtag("\u200b"), 5) == ["a"]
+    assert index.find_videos(VideoList.of_hashtag("fog"), 5) == []
