@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.public.insight.benchmark import OPERATION, Comparison, compare
-from tests.support.gallery import publish, release, target
+from tests.support.gallery import NOW_MS, publish, release, target
 from tests.support.public_plane import PublicPlane, public_plane
 from tests.support.redis_server import Store
 
@@ -39,6 +39,19 @@ def test_a_place_among_the_videos_of_the_creator(plane: PublicPlane) -> None:
     assert (found["percentile"], found["percentile_range"]) == (75.0, [66.7, 83.3])
     assert [found[name] for name in ("peers", "covered", "withheld", "younger")] == [8, 6, 1, 1]
     assert plane.get("/v1/videos/v-0/benchmark?among=hashtag:%23Baking").json() == found
+
+
+def test_younger_videos_take_no_place(plane: PublicPlane, store: Store) -> None:
+    """However many were posted since, those that are old enough are compared."""
+    publish(store, [target(f"new-{number}", starts_at_ms=NOW_MS - 3_600_000) for number in range(250)], [])
+    found = plane.get("/v1/videos/v-0/benchmark").json()
+    assert [found[name] for name in ("peers", "covered", "younger")] == [8, 6, 1]
+
+
+def test_what_has_no_release_has_no_place(plane: PublicPlane, store: Store) -> None:
+    """With the reason of its own total."""
+    publish(store, [target("fresh")], [])
+    assert plane.get("/v1/videos/fresh/benchmark").json()["reason"] == "not_yet_released"
 
 
 def test_what_cannot_be_compared(plane: PublicPlane) -> None:

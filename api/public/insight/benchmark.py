@@ -14,7 +14,13 @@ from api.public.access.readable import require_readable_target
 from api.public.audience_routes import HashtagArgument
 from api.public.find.video_filter import VideoFilter
 from api.public.kinds import GONE_DOC, LIKES, VIDEO
-from api.public.numbers import PUBLISHED_EXAMPLE, make_current_number, number_field
+from api.public.numbers import (
+    BELOW_THRESHOLD,
+    NOT_YET_RELEASED,
+    PUBLISHED_EXAMPLE,
+    make_current_number,
+    number_field,
+)
 from api.public.query.operation import HISTORIES_PER_REQUEST
 from api.public.response_fields import ResponseSchema, required_field
 from api.public.services import PublicServices
@@ -36,9 +42,9 @@ class Comparison(NamedTuple):
     """How others compare with a number, by intervals that meet or do not.
 
     Args:
-        below: they are certainly smaller.
-        tied: nobody can tell.
-        above: they are certainly larger.
+        below: they are smaller, by intervals that do not meet.
+        tied: their intervals meet.
+        above: they are larger.
     """
 
     below: int
@@ -99,14 +105,14 @@ def get_benchmark(services: PublicServices, request: Request) -> Response:
     video_id = request.path[VIDEO.id_name]
     require_readable_target(services.gallery, request.key, VIDEO.target_type, video_id)
     current = services.cache.get(video_id, LIKES.kind)
-    wanted = _make_filter(current, request.query.get("among", (_CREATOR, "")))
+    release = current.release
+    wanted = _make_filter(current, request.query.get("among", (_CREATOR, "")), request.now_ms)
     request.charge(count_requests(min(services.index.count(wanted.videos), MAX_PEERS), HISTORIES_PER_REQUEST))
     found = wanted.find(services.index, services.gallery, MAX_PEERS + 1)
-    release = current.release
     peers = [video.target for video in (found.videos if found else ()) if video.target.target_id != video_id]
     peers = peers[:MAX_PEERS]
     histories = services.gallery.read_histories([peer.target_id for peer in peers], LIKES.kind)
-    age_ms = release.as_of_ms - current.target.starts_at_ms if release else 0
+    age_ms = _find_age_ms(current)
     points = [_at_age(history, age_ms) for history in histories if history]
     reached = [point for point in points if point]
     shown = [point.total for point in reached if point.total]
@@ -117,20 +123,27 @@ def get_benchmark(services: PublicServices, request: Request) -> Response:
         "covered": len(shown),
         "withheld": len(reached) - len(shown),
         "younger": len(peers) - len(reached),
-        **_state_place(release.total if release else None, shown),
+        **_state_place(current, shown),
     }
     return json_response(document, max_age_seconds=METADATA_MAX_AGE_SECONDS)
 
 
-def _make_filter(current: CurrentRelease, among: tuple[str, str]) -> VideoFilter:
+def _make_filter(current: CurrentRelease, among: tuple[str, str], now_ms: int) -> VideoFilter:
+    """Returns the filter of videos that are at least as old as this one is at its current release."""
     sort, name = among
+    old_enough_ms = now_ms - _find_age_ms(current)
     if sort == "hashtag":
-        return VideoFilter(hashtag=name)
+        return VideoFilter(hashtag=name, posted_before_ms=old_enough_ms)
     if sort == "sound":
-        return VideoFilter(sound_id=name)
+        return VideoFilter(sound_id=name, posted_before_ms=old_enough_ms)
     if current.target.creator_id is None:
         raise InvalidInputError("among", "is creator, and the video has none", "hashtag:NAME or sound:ID")
-    return VideoFilter(creator_id=current.target.creator_id)
+    return VideoFilter(creator_id=current.target.creator_id, posted_before_ms=old_enough_ms)
+
+
+def _find_age_ms(current: CurrentRelease) -> int:
+    """Returns how old a video is at its current release; 0 before the first one."""
+    return current.release.as_of_ms - current.target.starts_at_ms if current.release else 0
 
 
 def _at_age(history: History, age_ms: int) -> PointDocument | None:
@@ -139,10 +152,12 @@ def _at_age(history: History, age_ms: int) -> PointDocument | None:
     return next((point for point in history.points if point.as_of_ms == end_ms), None)
 
 
-def _state_place(own: Figure | None, shown: Sequence[Figure]) -> Mapping[str, Any]:
+def _state_place(current: CurrentRelease, shown: Sequence[Figure]) -> Mapping[str, Any]:
+    own = current.release.total if current.release else None
     status: Literal["published", "withheld"] = "withheld"
     place: dict[str, Any] = {"percentile": None, "percentile_range": None}
-    reason = "below_threshold" if own is None else "too_few_videos" if len(shown) < MIN_PEERS else None
+    withheld = BELOW_THRESHOLD if current.release else NOT_YET_RELEASED
+    reason = withheld if own is None else "too_few_videos" if len(shown) < MIN_PEERS else None
     if own is not None and reason is None:
         value, low, high = compare(own, shown).percentile
         status, place = (
@@ -187,8 +202,8 @@ OPERATION: Operation[PublicServices] = Operation(
                     "status": required_field(fields.String, "`published` or `withheld`."),
                     "reason": required_field(
                         fields.String,
-                        "`below_threshold`: its own total is withheld. `too_few_videos`: fewer than "
-                        f"{MIN_PEERS} are shown at that age. Null when published.",
+                        "`below_threshold` or `not_yet_released`: as its own total. `too_few_videos`: fewer "
+                        f"than {MIN_PEERS} are shown at that age. Null when published.",
                         allow_none=True,
                     ),
                     "peers": required_field(fields.Integer, "How many other videos were looked at."),
